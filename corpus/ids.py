@@ -1,0 +1,125 @@
+"""Identity: canonical JSON, digests, fingerprints and the ids built from them.
+
+Canonical form first, hash second. Nothing here reads a clock or a random source except
+`new_run_id`, which names an event and never content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uuid6 import uuid7
+
+_SLUG = re.compile(r"[^a-z0-9._/-]+")
+NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+
+
+def canonical_json(value: Any) -> bytes:
+    """Serialises a JSON value to its one canonical byte form.
+
+    Keys are sorted by code point, there is no insignificant white space, text is UTF-8 and not
+    escaped, and floats take Python's shortest round-trip form (RFC 8785 in all but the exponent
+    notation of floats).
+
+    Args:
+        value: Anything `json` can write; tuples become arrays, Mappings objects.
+
+    Returns:
+        The UTF-8 bytes. `json.loads` of them gives the value back, tuples as lists.
+
+    Raises:
+        ValueError: The value holds NaN or an infinity, which JSON cannot say.
+        TypeError: The value holds something that is not JSON.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
+        "utf-8"
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        bad = [key for key in value if not isinstance(key, str)]
+        if bad:
+            raise TypeError(f"canonical JSON needs string keys, got {bad[0]!r}")
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"canonical JSON has no form for {value!r}")
+    return value
+
+
+def sha256_hex(data: bytes) -> str:
+    """Returns the SHA-256 of `data` as 64 lower-case hexadecimal characters."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Returns the SHA-256 of a text's UTF-8 bytes, in hexadecimal."""
+    return sha256_hex(text.encode("utf-8"))
+
+
+def fingerprint(kind: str, parts: Mapping[str, Any]) -> str:
+    """Returns the digest of everything that changes an output.
+
+    Args:
+        kind: What is fingerprinted, such as `embedder`; two kinds with equal parts differ.
+        parts: Every parameter that changes the output, and nothing that does not.
+
+    Returns:
+        64 hexadecimal characters.
+    """
+    return sha256_hex(canonical_json({"kind": kind, "parts": parts}))
+
+
+def normalise_doc_id(path: str) -> str:
+    """Turns a path inside a source into a document id.
+
+    The result matches `^[a-z0-9._/-]+$`. Where folding loses something (upper case, spaces, other
+    scripts), a short digest of the original is appended, so two paths never share an id.
+
+    Args:
+        path: Path relative to the root of the source, with `/` between parts.
+
+    Raises:
+        ValueError: The path is empty or climbs out of the source with `..`.
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if not parts or ".." in parts:
+        raise ValueError(f"not a path inside a source: {path!r}")
+    joined = "/".join(parts)
+    folded = unicodedata.normalize("NFKD", joined).encode("ascii", "ignore").decode().lower()
+    slug = _SLUG.sub("-", folded)
+    if slug == joined:
+        return slug
+    return f"{slug.strip('/') or 'doc'}-{text_digest(joined)[:8]}"
+
+
+def revision_id(doc_id: str, state_key: str) -> str:
+    """Returns the id of one revision: a document at one content under one pipeline."""
+    return fingerprint("revision", {"doc_id": doc_id, "state_key": state_key})[:32]
+
+
+def chunk_id(doc_id: str, text_sha256: str, occurrence: int) -> str:
+    """Returns the id of a chunk, which survives edits elsewhere in its document.
+
+    Args:
+        doc_id: The document that holds the chunk.
+        text_sha256: Digest of the chunk's text.
+        occurrence: 0 for the first chunk of the document with this text, then 1, 2, ...
+    """
+    parts = {"doc_id": doc_id, "text_sha256": text_sha256, "occurrence": occurrence}
+    return fingerprint("chunk", parts)[:32]
+
+
+def new_run_id() -> str:
+    """Returns a fresh run id that sorts by time (UUID version 7, RFC 9562)."""
+    return str(uuid7())

@@ -1,0 +1,115 @@
+"""Settings: read once, at an edge, into one frozen object that is passed down.
+
+Order, strongest first: arguments, environment (`STEMMA_*`), `stemma.toml` of the project folder,
+defaults. Only the edges call `load_settings`; nothing below reads the environment.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from corpus.errors import ConfigurationError
+
+PROJECT_FILE = "stemma.toml"
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+class Settings(BaseSettings):
+    """Everything that a person may set for a whole project."""
+
+    model_config = SettingsConfigDict(env_prefix="STEMMA_", frozen=True, extra="forbid")
+
+    project: Path = Field(description="Folder that holds stemma.toml; relative paths start here.")
+    home: str = Field(
+        default=".stemma", description="Where versions, segments and vectors are: a folder or an fsspec URL."
+    )
+    catalog_url: str = Field(
+        default="", description="SQLAlchemy URL of the catalog; empty for SQLite inside a local home."
+    )
+    contracts: Path = Field(default=Path("contracts"), description="Folder of *.odcs.yaml contracts.")
+    signing_key: Path = Field(
+        default=Path("keys/stemma-signing.pem"), description="Ed25519 private key (PEM, mode 0600) that signs versions."
+    )
+    trusted_keys: Path = Field(
+        default=Path("keys/trusted"), description="Folder of public keys (*.pub, PEM) whose signatures readers accept."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="Element type of the embedder's matrix work; auto takes bf16 where the CPU has it."
+    )
+    compile: bool = Field(
+        default=False, description="Compile the embedding model first; pays off from a few thousand chunks."
+    )
+    shard_bytes: int = Field(
+        default=4_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
+    )
+    max_document_bytes: int = Field(default=50_000_000, ge=1, description="A larger document is rejected unread.")
+    actor: str = Field(default_factory=_login, description="Who acts, for the audit log.")
+
+    @field_validator("contracts", "signing_key", "trusted_keys", mode="after")
+    @classmethod
+    def _under_project(cls, value: Path, info: Any) -> Path:
+        project: Path = info.data.get("project", Path())
+        return value if value.is_absolute() else project / value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute_home(cls, value: str, info: Any) -> str:
+        if "://" in value:
+            return value.rstrip("/")
+        project: Path = info.data.get("project", Path())
+        return str((project / Path(value).expanduser()).absolute())
+
+
+def find_project(start: Path) -> Path:
+    """Returns the nearest folder at or above `start` that holds stemma.toml, else `start`."""
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    return start
+
+
+def load_settings(project: Path | None = None, **overrides: Any) -> Settings:
+    """Reads the settings of a project.
+
+    Args:
+        project: Folder of the project; None takes `STEMMA_PROJECT`, else the nearest folder at or
+            above the working directory that holds stemma.toml.
+        **overrides: Values that win over environment and file.
+
+    Raises:
+        ConfigurationError: stemma.toml is not TOML, or a value is unknown or invalid.
+    """
+    named = os.environ.get("STEMMA_PROJECT")
+    folder = (project or (Path(named) if named else find_project(Path.cwd()))).absolute()
+    path = folder / PROJECT_FILE
+    values: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+    from_environment = {name for name in Settings.model_fields if f"STEMMA_{name.upper()}" in os.environ}
+    values = {name: value for name, value in values.items() if name not in from_environment}
+    try:
+        return Settings(**{**values, "project": folder, **overrides})
+    except ValidationError as error:
+        valid = ", ".join(sorted(Settings.model_fields))
+        problems = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
+        raise ConfigurationError(
+            f"settings of {folder} are invalid: {problems}. Valid settings: {valid} "
+            f"(in {PROJECT_FILE}, or STEMMA_<NAME> in the environment)."
+        ) from error

@@ -1,0 +1,283 @@
+"""Storage of immutable files and a few pointers under one fsspec URL, the home.
+
+Files are written under a temporary name and published atomically: a reader sees nothing or all.
+Published files never change; publishing the same bytes again is a no-op, other bytes under the
+same name are an error. Pointers (alias projections) are the one thing that may be replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+
+from corpus.errors import ConfigurationError, DigestMismatch, SourceUnavailable
+
+_SCRATCH = ".tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A home. Paths are relative, with `/` between parts.
+
+    Attributes:
+        url: The home as it was given.
+        fs: The fsspec file system.
+        root: The home's path inside `fs`.
+    """
+
+    url: str
+    fs: Any
+    root: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the home is a folder of this machine."""
+        return "file" in (self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,))
+
+    def path(self, name: str) -> str:
+        """Returns the full path of `name` inside the file system.
+
+        Raises:
+            ValueError: `name` is absolute or climbs out of the home.
+        """
+        if name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(f"not a path inside a home: {name!r}")
+        return f"{self.root}/{name}" if name else self.root
+
+    def exists(self, name: str) -> bool:
+        """Returns whether a file or folder of that name is published."""
+        return bool(self.fs.exists(self.path(name)))
+
+    def read_bytes(self, name: str) -> bytes:
+        """Returns all bytes of a file.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        with self.open(name) as handle:
+            return bytes(handle.read())
+
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Opens a file for reading, seekable."""
+        with self.fs.open(self.path(name), "rb") as handle:
+            yield handle
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Returns the names directly inside a folder, sorted; empty if it does not exist.
+
+        Temporary names of writers at work are left out.
+        """
+        try:
+            # Another process may have published since this one listed: never trust a listing cache.
+            self.fs.invalidate_cache()
+            entries = self.fs.ls(self.path(folder), detail=False)
+        except FileNotFoundError:
+            return ()
+        names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries)
+        return tuple(sorted(name for name in names if not name.startswith(".tmp")))
+
+    def publish(self, name: str, data: bytes) -> str:
+        """Publishes bytes under a name that will never change.
+
+        Args:
+            name: Where; it may exist already with the same bytes.
+            data: What.
+
+        Returns:
+            SHA-256 of the bytes, hexadecimal.
+
+        Raises:
+            DigestMismatch: Other bytes are published under this name.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        if self.exists(name):
+            found = hashlib.sha256(self.read_bytes(name)).hexdigest()
+            if found != digest:
+                raise DigestMismatch(
+                    f"{name} in {self.url} is published with sha256 {found[:12]}..., refusing to "
+                    f"replace it by {digest[:12]}.... Published files never change."
+                )
+            return digest
+        self.replace(name, data)
+        return digest
+
+    def publish_file(self, name: str, local: Path) -> str:
+        """Publishes a local file under a name that will never change, without loading it whole.
+
+        Args:
+            name: Where; an existing file with the same digest is kept.
+            local: The file; it is moved where the home is on the same file system.
+
+        Returns:
+            SHA-256 of the bytes, hexadecimal.
+
+        Raises:
+            DigestMismatch: Other bytes are published under this name.
+        """
+        digest = file_digest(local)
+        if self.exists(name):
+            with self.open(name) as handle:
+                found = _stream_digest(handle)
+            if found != digest:
+                raise DigestMismatch(
+                    f"{name} in {self.url} is published with sha256 {found[:12]}..., refusing to "
+                    f"replace it by {digest[:12]}.... Published files never change."
+                )
+            return digest
+        if self.is_local:
+            target = Path(self.path(name))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync_file(local)
+            local.replace(target)
+            _sync_folder(target.parent)
+        else:
+            self.fs.put_file(str(local), self.path(name))
+        return digest
+
+    def publish_folder(self, name: str, local: Path, last: str) -> None:
+        """Publishes a whole folder as one.
+
+        On a local home this is one rename. Elsewhere the file `last` is the commit mark: it is
+        written after all others, and a folder without it is not published.
+
+        Args:
+            name: Where; it must not exist.
+            local: Folder with the files, made by `scratch`.
+            last: Name of the file that completes the folder.
+
+        Raises:
+            FileExistsError: A folder of that name is published.
+        """
+        if self.exists(f"{name}/{last}") or (self.is_local and self.exists(name)):
+            raise FileExistsError(f"{name} is already published in {self.url}")
+        files = sorted(path for path in local.rglob("*") if path.is_file())
+        if self.is_local:
+            for path in files:
+                _sync_file(path)
+            target = Path(self.path(name))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            local.rename(target)
+            _sync_folder(target.parent)
+            return
+        for path in sorted(files, key=lambda path: path.name == last):
+            self.fs.put_file(str(path), self.path(f"{name}/{path.relative_to(local).as_posix()}"))
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Writes a pointer atomically; the one operation that may change what a name holds."""
+        target = self.path(name)
+        if not self.is_local:
+            with self.fs.open(target, "wb") as handle:
+                handle.write(data)
+            return
+        folder = Path(target).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".tmp-{uuid.uuid4().hex}"
+        try:
+            with temporary.open("wb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(folder)
+
+    def remove(self, name: str) -> None:
+        """Removes a file or a folder; nothing happens if it is not there."""
+        with contextlib.suppress(FileNotFoundError):
+            self.fs.rm(self.path(name), recursive=True)
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Gives a local folder for files in the making, removed afterwards.
+
+        On a local home it lies inside the home, so that publishing is a rename.
+        """
+        if self.is_local:
+            parent = Path(self.path(_SCRATCH))
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=parent))
+        else:
+            folder = Path(tempfile.mkdtemp(prefix="stemma-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def local_file(self, name: str) -> Iterator[Path]:
+        """Gives a local path with the bytes of a file, for libraries that want a path.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        if self.is_local:
+            path = Path(self.path(name))
+            if not path.is_file():
+                raise FileNotFoundError(str(path))
+            yield path
+            return
+        with self.scratch() as folder:
+            path = folder / name.rsplit("/", 1)[-1]
+            self.fs.get_file(self.path(name), str(path))
+            yield path
+
+
+def open_store(url: str) -> Store:
+    """Opens a home.
+
+    Args:
+        url: A local folder or an fsspec URL such as `memory://name` or `s3://bucket/prefix`.
+
+    Raises:
+        ConfigurationError: The protocol is unknown or its package is not installed.
+        SourceUnavailable: The place did not answer.
+    """
+    try:
+        fs, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise ConfigurationError(
+            f"home {url!r} cannot be opened: {error}. Use a folder, or an fsspec URL whose package "
+            "is installed (s3:// needs s3fs)."
+        ) from error
+    except OSError as error:
+        raise SourceUnavailable(f"home {url!r} did not answer: {error}") from error
+    return Store(url=url, fs=fs, root=str(root).rstrip("/"))
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a local file, hexadecimal, in bounded memory."""
+    with path.open("rb") as handle:
+        return _stream_digest(handle)
+
+
+def _stream_digest(handle: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while block := handle.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
