@@ -11,7 +11,7 @@ Vectors are FixedSizeBinary because it reads and writes several times faster tha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from corpus.errors import DigestMismatch
 from corpus.ids import canonical_json, text_digest
-from corpus.types import Assessment, Chunk, Finding, Origin, Reason
+from corpus.types import Assessment, Basis, Block, BlockKind, Chunk, Finding, Origin, OriginKind, Reason, Scope, Span
 
 T = TypeVar("T")
 
@@ -276,3 +276,26 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
+
+
+def finding_from_json(value: Mapping[str, Any]) -> Finding:
+    """Reads what `finding_json` wrote."""
+    return Finding(
+        detector=value["detector"],
+        code=value["code"],
+        level=value["level"],
+        origin=OriginKind(value["origin"]),
+        basis=Basis(value["basis"]),
+        scope=Scope(value["scope"]),
+        span=Span(start=value["span"][0], end=value["span"][1]) if value["span"] else None,
+        quote=value["quote"],
+        detail=value["detail"],
+    )
+
+
+def blocks_from_json(text: str) -> tuple[Block, ...]:
+    """Reads the `blocks` column of documents.parquet."""
+    return tuple(
+        Block(kind=BlockKind(kind), span=Span(start=start, end=end), level=level)
+        for kind, start, end, level in json.loads(text)
+    )

@@ -53,10 +53,16 @@ class Settings(BaseSettings):
         default=False, description="Compile the embedding model first; pays off from a few thousand chunks."
     )
     shard_bytes: int = Field(
-        default=4_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
+        default=1_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
     )
     max_document_bytes: int = Field(default=50_000_000, ge=1, description="A larger document is rejected unread.")
     actor: str = Field(default_factory=_login, description="Who acts, for the audit log.")
+
+    def locate(self, place: str) -> str:
+        """Returns a folder or URL as it is meant: a relative folder starts at the project."""
+        if "://" in place:
+            return place
+        return str((self.project / Path(place).expanduser()).absolute())
 
     @field_validator("contracts", "signing_key", "trusted_keys", mode="after")
     @classmethod

@@ -15,6 +15,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -86,6 +87,16 @@ class Store:
             return ()
         names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries)
         return tuple(sorted(name for name in names if not name.startswith(".tmp")))
+
+    def modified_at(self, name: str) -> datetime | None:
+        """Returns when a file or folder was last written, aware UTC; None where the store does not say."""
+        try:
+            found = self.fs.modified(self.path(name))
+        except (FileNotFoundError, NotImplementedError, KeyError, IsADirectoryError):
+            return None
+        if not isinstance(found, datetime):
+            return None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
     def publish(self, name: str, data: bytes) -> str:
         """Publishes bytes under a name that will never change.

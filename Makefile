@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Each sets everything up first.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# Extra arguments for pip, for example a wheel index with CPU-only builds of torch.
+PIP_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports bench docs clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,postgres,s3,dev]'
+	@touch $@
+
+setup: $(VENV)/.ready ## Make the virtual environment from constraints.txt
+
+demo: $(VENV)/.ready ## Ingest real documents through Airflow twice, change the model, query
+	$(BIN)/python examples/demo/run.py
+
+test: $(VENV)/.ready ## Run every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.ready ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.ready ## import-linter: the borders between packages
+	$(BIN)/lint-imports
+
+check: lint types imports ## lint, types and imports
+
+bench: $(VENV)/.ready ## Run the benchmarks (minutes); each prints ratios against a baseline of the same run
+	$(BIN)/python benchmarks/embedding.py
+	$(BIN)/python benchmarks/ingest.py
+
+docs: $(VENV)/.ready ## Generate the reference pages
+	$(BIN)/python docs/reference/generate.py
+
+clean: ## Remove the environment and everything generated
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

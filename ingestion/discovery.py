@@ -1,0 +1,113 @@
+"""Which contracts a project holds, found cheaply enough for every parse of a DAG file.
+
+Reads only what an orchestrator must know before anything runs: the name, the version and the
+schedule of each contract. It refuses to validate: `contracts.load` does that, and
+`stemma contract validate` reports what is skipped here. Imports nothing from outside but PyYAML,
+because the DAG processor imports it for each DAG file every time it looks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contracts.timing import cron_problem
+
+CONTRACT_GLOB = "*.odcs.yaml"
+PROJECT_FILE = "stemma.toml"
+"""As in `corpus.settings`, which is not imported: it would bring pydantic-settings along."""
+
+_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ContractStub:
+    """What can be known of a contract without validating it.
+
+    Attributes:
+        name: The contract's name, as inside its file.
+        version: Its version, as text.
+        path: Its file.
+        schedule: Cron expression of its `frequency`; None where it has none.
+    """
+
+    name: str
+    version: str
+    path: Path
+    schedule: str | None
+
+
+def discover(folder: Path) -> tuple[ContractStub, ...]:
+    """Lists the contracts in a folder, by name and then by file.
+
+    Files that are unreadable, are not YAML mappings, or carry no usable name are left out.
+
+    Args:
+        folder: Where `*.odcs.yaml` files are; one that does not exist holds none.
+    """
+    stubs = (_stub(path) for path in sorted(folder.glob(CONTRACT_GLOB)))
+    return tuple(sorted((stub for stub in stubs if stub), key=lambda stub: (stub.name, stub.path)))
+
+
+def contracts_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Returns the contracts folder of the project, as `corpus.settings.load_settings` would.
+
+    Args:
+        environ: The environment; None takes this process's. `STEMMA_PROJECT` names the project
+            (else the nearest folder at or above the working directory with stemma.toml), and
+            `STEMMA_CONTRACTS` wins over stemma.toml.
+    """
+    environ = os.environ if environ is None else environ
+    named = environ.get("STEMMA_PROJECT")
+    project = (Path(named) if named else _nearest_project(Path.cwd())).absolute()
+    return project / (environ.get("STEMMA_CONTRACTS") or _configured_folder(project / PROJECT_FILE))
+
+
+def _stub(path: Path) -> ContractStub | None:
+    try:
+        document = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - it is the safe loader, in C
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError):
+        return None
+    if not isinstance(document, dict) or not _NAME.match(str(document.get("name", ""))):
+        return None
+    return ContractStub(
+        name=str(document["name"]),
+        version=str(document.get("version", "")),
+        path=path,
+        schedule=next(_schedules(document.get("slaProperties")), None),
+    )
+
+
+def _schedules(properties: Any) -> Iterator[str]:
+    """Yields valid cron expressions of ODCS `slaProperties`: `{property: frequency, scheduler: cron, schedule: ...}`.
+
+    An invalid one would keep Airflow from importing the DAGs of every contract, so it is left out here.
+    """
+    for item in properties if isinstance(properties, list) else ():
+        if not isinstance(item, dict) or item.get("property") != "frequency":
+            continue
+        cron = item.get("schedule")
+        if item.get("scheduler", "cron") == "cron" and isinstance(cron, str) and not cron_problem(cron):
+            yield cron
+
+
+def _nearest_project(start: Path) -> Path:
+    start = start.absolute()
+    holders = (folder for folder in (start, *start.parents) if (folder / PROJECT_FILE).is_file())
+    return next(holders, start)
+
+
+def _configured_folder(path: Path) -> str:
+    try:
+        configured = tomllib.loads(path.read_text("utf-8")).get("contracts")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return "contracts"
+    return configured if isinstance(configured, str) else "contracts"

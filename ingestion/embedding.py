@@ -1,0 +1,260 @@
+"""Vectors for segments: one space at a time, nothing embedded twice, nothing half written.
+
+A vector belongs to (digest of the chunk's text, embedder fingerprint). Before a space is written to,
+the model is checked twice: its fingerprint against the one accepted under its name, and its canary
+vectors against those stored when the space was first used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from contracts.model import Contract
+from corpus import batches
+from corpus.catalog import embedders, segments, versions
+from corpus.catalog.records import EmbedderRecord, VectorsRecord
+from corpus.errors import ConfigurationError, FingerprintMismatch
+from corpus.ids import text_digest
+from corpus.seams import Embedder, Vectors
+from corpus.storage import file_digest
+from corpus.types import utc_now
+from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
+from index.embedders.registry import describe_embedder, load_embedder
+from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.runtime import Runtime
+
+# Texts per call of the embedder: enough to sort by length, few enough to show progress (measured:
+# the gain of sorting is within 2 % of its limit from about 500 texts on).
+_SLICE = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """The vectors of one segment.
+
+    Attributes:
+        record: Row for the catalog.
+        texts: Texts that went through the model; all others were there already.
+        seconds: Time that took, on the clock.
+    """
+
+    record: VectorsRecord
+    texts: int
+    seconds: float
+
+
+def describe(runtime: Runtime, model: str, revision: str | None) -> EmbedderRecord:
+    """Says which space a model name stands for now, without loading the model.
+
+    Raises:
+        ConfigurationError: The model is unknown.
+        FingerprintMismatch: Another model was accepted under this name and revision before.
+    """
+    found = describe_embedder(_located(runtime, model), revision=revision)
+    record = EmbedderRecord(
+        fingerprint=found.fingerprint,
+        model=model,
+        revision=revision or "",
+        dimension=found.dimension,
+        parts=found.parts,
+        first_seen_at=utc_now(),
+    )
+    with runtime.catalog.reading() as tx:
+        known = embedders.by_model(tx, model, revision or "")
+    if known is not None and known.fingerprint != record.fingerprint:
+        moved = sorted(name for name, value in found.parts.items() if known.parts.get(name) != value)
+        raise FingerprintMismatch(
+            f"the embedding model {model!r} is not the one that was accepted under this name: {', '.join(moved)} "
+            f"changed (fingerprint {known.fingerprint[:12]} before, {record.fingerprint[:12]} now). Nothing was "
+            "written. Put the old model back, or declare the new one under another name or "
+            "embeddingModelVersion in the contract and run `stemma reembed`."
+        )
+    return record
+
+
+def _located(runtime: Runtime, model: str) -> str:
+    """Returns a model name with its folder, if it has one, as the project means it."""
+    kind, colon, folder = model.partition(":")
+    return f"path:{runtime.settings.locate(folder)}" if colon and kind == "path" else model
+
+
+def require_same_model(runtime: Runtime, contract: Contract) -> EmbedderRecord:
+    """Checks that a run of this contract writes into the space that is being served.
+
+    Returns:
+        The space.
+
+    Raises:
+        ConfigurationError: The contract declares another model than the live version was built with.
+        FingerprintMismatch: The model changed behind its name.
+    """
+    space = describe(runtime, contract.embedder.model, contract.embedder.revision)
+    with runtime.catalog.reading() as tx:
+        live = versions.alias(tx, contract.name, "live")
+        served = versions.get(tx, contract.name, live.number) if live else None
+    if served is not None and served.embedder_fingerprint != space.fingerprint:
+        raise ConfigurationError(
+            f"contract {contract.name!r} declares the model {space.model!r}, but its live version "
+            f"v{served.number:06d} was built with another one. Vectors of two models never meet in one index: run "
+            f"`stemma reembed {contract.name}` first (add --estimate to see what it costs), then ingest."
+        )
+    return space
+
+
+def open_embedder(runtime: Runtime, space: EmbedderRecord) -> Embedder:
+    """Loads the model of a space, once per process, and checks its canaries.
+
+    Raises:
+        FingerprintMismatch: The loaded model is not the described one, or its canary vectors moved.
+    """
+    settings = runtime.settings
+    embedder = _load(_located(runtime, space.model), space.revision or None, settings.precision, settings.compile)
+    if embedder.fingerprint != space.fingerprint:
+        raise FingerprintMismatch(
+            f"the embedding model {space.model!r} changed between being described and being loaded. Nothing was "
+            "written. Run again when nobody is replacing the model's files."
+        )
+    _check_canaries(runtime, embedder)
+    return embedder
+
+
+@lru_cache(maxsize=2)
+def _load(model: str, revision: str | None, precision: Literal["auto", "fp32", "bf16"], compile_: bool) -> Embedder:  # noqa: FBT001
+    return load_embedder(model, revision=revision, precision=precision, compile=compile_)
+
+
+def canaries_path(fingerprint: str) -> str:
+    """Returns where the canary vectors of a space are stored."""
+    return f"vectors/{fingerprint}/canaries.parquet"
+
+
+def vectors_path(fingerprint: str, segment_id: str) -> str:
+    """Returns where the vectors of a segment in a space are stored."""
+    return f"vectors/{fingerprint}/{segment_id}.parquet"
+
+
+def _check_canaries(runtime: Runtime, embedder: Embedder) -> None:
+    fresh = embedder.embed(CANARY_TEXTS)
+    path = canaries_path(embedder.fingerprint)
+    if not runtime.store.exists(path):
+        digests = tuple(text_digest(text) for text in CANARY_TEXTS)
+        with runtime.store.scratch() as folder:
+            batches.write_vectors(folder / "canaries.parquet", [(digests, fresh)], embedder.dimension)
+            runtime.store.publish_file(path, folder / "canaries.parquet")
+        return
+    result = compare(stored_canaries(runtime, embedder.fingerprint), fresh)
+    if not result.passed(ACROSS_RUNTIMES):
+        raise FingerprintMismatch(
+            f"the model {embedder.model!r} has the accepted fingerprint but gives other vectors: canary "
+            f"{result.worst} has cosine {result.min_cosine:.6f} to the stored one, {ACROSS_RUNTIMES} is the least. "
+            "Nothing was written. Look at library versions and precision (`stemma doctor`), or re-embed."
+        )
+
+
+def stored_canaries(runtime: Runtime, fingerprint: str) -> Vectors:
+    """Returns the canary vectors that were stored when a space was first used, shape `(64, dimension)`."""
+    with runtime.store.open(canaries_path(fingerprint)) as handle:
+        return batches.vectors_from_arrow(batches.read_table(handle, ["vector"])["vector"])
+
+
+def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progress: Progress = NO_PROGRESS) -> Embedded:
+    """Makes the vectors file of one segment, unless it is there.
+
+    Args:
+        runtime: The project.
+        embedder: The model, already checked.
+        segment_id: A segment whose chunks are published.
+        progress: Told about each text embedded.
+
+    Returns:
+        The record for the catalog, and what it took.
+    """
+    with runtime.store.open(f"segments/{segment_id}/chunks.parquet") as handle:
+        table = batches.read_table(handle, ["text", "text_sha256"])
+    digests: list[str] = table["text_sha256"].to_pylist()
+    path = vectors_path(embedder.fingerprint, segment_id)
+    texts_embedded, seconds = 0, 0.0
+    if not _is_complete(runtime, path, digests):
+        known = _reuse(runtime, embedder.fingerprint, digests)
+        texts = dict(zip(digests, table["text"].to_pylist(), strict=True))
+        missing = [digest for digest in texts if digest not in known]
+        texts_embedded = len(missing)
+        began = time.perf_counter()
+        known.update(_embed_missing(embedder, missing, texts, progress))
+        seconds = time.perf_counter() - began
+        with runtime.store.scratch() as folder:
+            _write(folder / "vectors.parquet", digests, known, embedder.dimension)
+            runtime.store.remove(path)
+            runtime.store.publish_file(path, folder / "vectors.parquet")
+    with runtime.store.local_file(path) as local:
+        sha256 = file_digest(local)
+    record = VectorsRecord(
+        segment_id=segment_id,
+        embedder_fingerprint=embedder.fingerprint,
+        rows=len(digests),
+        sha256=sha256,
+        runtime=dict(embedder.runtime),
+        created_at=utc_now(),
+    )
+    return Embedded(record=record, texts=texts_embedded, seconds=seconds)
+
+
+def _is_complete(runtime: Runtime, path: str, digests: Sequence[str]) -> bool:
+    """Whether a run that was killed before its catalog transaction left the whole file."""
+    if not runtime.store.exists(path):
+        return False
+    with runtime.store.open(path) as handle:
+        stored: list[str] = batches.read_table(handle, ["text_sha256"])["text_sha256"].to_pylist()
+    return stored == list(digests)
+
+
+def _embed_missing(
+    embedder: Embedder, missing: Sequence[str], texts: Mapping[str, str], progress: Progress
+) -> Iterator[tuple[str, Vectors]]:
+    progress.start("embedding", len(missing))
+    for batch in batches.batched(missing, _SLICE):
+        vectors = embedder.embed([texts[digest] for digest in batch])
+        yield from zip(batch, vectors, strict=True)
+        progress.advance(len(batch))
+    progress.done()
+
+
+def _reuse(runtime: Runtime, fingerprint: str, digests: Sequence[str]) -> dict[str, Vectors]:
+    with runtime.catalog.reading() as tx:
+        located = segments.locate(tx, sorted(set(digests)), fingerprint)
+    wanted: dict[str, dict[int, str]] = {}
+    for digest, (segment, row) in located.items():
+        wanted.setdefault(segment, {})[row] = digest
+    found: dict[str, Vectors] = {}
+    for segment, rows in wanted.items():
+        found.update(_stored(runtime, vectors_path(fingerprint, segment), rows))
+    return found
+
+
+def _stored(runtime: Runtime, path: str, rows: Mapping[int, str]) -> Iterator[tuple[str, Vectors]]:
+    """Yields stored vectors; a file that is gone or says another text is as if never embedded."""
+    try:
+        with runtime.store.open(path) as handle:
+            table = batches.read_table(handle)
+    except FileNotFoundError:
+        return
+    table = table.take(sorted(rows))
+    vectors = batches.vectors_from_arrow(table["vector"])
+    for row, digest, vector in zip(sorted(rows), table["text_sha256"].to_pylist(), vectors, strict=True):
+        if rows[row] == digest:
+            yield digest, vector
+
+
+def _write(path: Path, digests: Sequence[str], vectors: Mapping[str, Vectors], dimension: int) -> None:
+    rows = (
+        (tuple(batch), np.stack([vectors[digest] for digest in batch]))
+        for batch in batches.batched(digests, 8 * _SLICE)
+    )
+    batches.write_vectors(path, rows, dimension)

@@ -1,0 +1,110 @@
+"""Whole runs in one process, for the command line: the same stages that Airflow maps over.
+
+This module only orders the stages. What it skips it skips because a stage said there is nothing to
+do; a run that is started again after a kill goes through the same order and finds what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+from corpus.catalog import runs
+from corpus.errors import StemmaError
+from corpus.ids import new_run_id
+from corpus.types import Receipt
+from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.runtime import Runtime
+from ingestion.stages import acquire, admit, assess, settle, stage
+from ingestion.stages import reembed as reembedding
+from ingestion.stages import release as releasing
+
+
+def ingest(
+    runtime: Runtime,
+    contract_name: str,
+    *,
+    allow_shrink: bool = False,
+    release: bool = True,
+    progress: Progress = NO_PROGRESS,
+) -> Receipt:
+    """Ingests what changed in one contract's source and releases a new version.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        allow_shrink: Let the run remove more documents than the contract's guard allows.
+        release: Publish a new version afterwards, if anything changed.
+        progress: Told how far the work is.
+
+    Returns:
+        The receipt of the run; with `release`, its figures say which version serves now.
+
+    Raises:
+        StemmaError: As the stages say; the run is closed as failed and the old version serves.
+    """
+    run_id = new_run_id()
+    with _closing(runtime, run_id):
+        acquired = acquire.acquire(runtime, contract_name, run_id, allow_shrink=allow_shrink, progress=progress)
+        for shard in acquired.outputs:
+            assess.assess(runtime, contract_name, run_id, shard, progress=progress)
+        admit.admit(runtime, contract_name, run_id, acquired.outputs)
+        staged = [stage.stage(runtime, contract_name, run_id, shard, progress=progress) for shard in acquired.outputs]
+        receipt = settle.settle(runtime, contract_name, run_id, staged)
+    if not release:
+        return receipt
+    return _with_release(receipt, releasing.release(runtime, contract_name, run_id, progress=progress))
+
+
+def reembed(
+    runtime: Runtime,
+    contract_name: str,
+    *,
+    model: str | None = None,
+    mode: Literal["cutover", "shadow"] = "cutover",
+    progress: Progress = NO_PROGRESS,
+) -> Receipt:
+    """Re-embeds the stored segments of a contract and releases them as a new version.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        model: Target embedder; None takes the one that the contract declares.
+        mode: `cutover` moves the alias `live`; `shadow` moves only the alias `shadow`.
+        progress: Told how far the work is.
+
+    Returns:
+        A receipt whose counts of segments and texts are in its figures.
+    """
+    run_id = new_run_id()
+    receipts = [
+        reembedding.embed_segment(runtime, contract_name, run_id, segment, model=model, progress=progress)
+        for segment in reembedding.pending(runtime, contract_name, model=model)
+    ]
+    embedded = sum(int(receipt.figures["embedded"]) for receipt in receipts)
+    released = reembedding.cut_over(runtime, contract_name, run_id, model=model, mode=mode, progress=progress)
+    return replace(
+        released, stage="reembed", figures={**released.figures, "segments": len(receipts), "embedded": embedded}
+    )
+
+
+@contextmanager
+def _closing(runtime: Runtime, run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except StemmaError as error:
+        with runtime.catalog.transaction() as tx:
+            if runs.get(tx, run_id) is not None:
+                runs.finish(tx, run_id, state="failed", receipt={"error": str(error)})
+        raise
+
+
+def _with_release(receipt: Receipt, released: Receipt) -> Receipt:
+    return replace(
+        receipt,
+        outputs=(*receipt.outputs, *released.outputs),
+        figures={**receipt.figures, **released.figures},
+        fingerprints={**receipt.fingerprints, **released.fingerprints},
+    )

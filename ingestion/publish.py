@@ -1,0 +1,197 @@
+"""Publishes a candidate: build, judge, sign, record, move the alias. Loaded only when there is work.
+
+The order is the guarantee: files in scratch, gates, one rename into the home, one row, one
+compare-and-swap, one projection. Killed between any two of them, a reader sees the old version.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as installed
+
+from contracts.model import Contract
+from corpus.catalog import segments, versions
+from corpus.catalog.records import VersionRecord
+from corpus.ids import fingerprint, sha256_hex
+from corpus.types import utc_now
+from index import gates, layout
+from index import release as releases
+from index.build import BuildSpec, Built, build_version
+from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
+from index.plan import what_changed
+from index.signing import TrustStore, load_signer
+from index.verify import verify_version
+from ingestion.candidate import Candidate
+from ingestion.embedding import stored_canaries
+from ingestion.runtime import Runtime
+from ingestion.toolkit import fingerprints_of
+
+
+def publish(
+    runtime: Runtime, candidate: Candidate, *, run_id: str, alias: str, reason: str, force: bool
+) -> VersionRecord:
+    """Builds a candidate, judges it, and makes it what an alias points to.
+
+    Args:
+        runtime: The project.
+        candidate: What goes into the version.
+        run_id: The run it belongs to.
+        alias: The alias to move.
+        reason: Why, for the audit log.
+        force: Let a version pass that shrank, or that changes corpus and embedder at once.
+
+    Returns:
+        The version's row.
+
+    Raises:
+        GateFailed: The candidate is not fit to be served; nothing was published.
+        ConcurrentRelease: Another release took the number or moved the alias.
+        IntegrityError: Stored files contradict each other.
+    """
+    name = candidate.contract.name
+    trust = TrustStore.from_folder(runtime.settings.trusted_keys)
+    with runtime.store.scratch() as scratch:
+        built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
+        manifest = _judged(runtime, candidate, built, run_id=run_id, force=force)
+        orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
+        if orphan is None:
+            releases.seal(built.folder, manifest, load_signer(runtime.settings.signing_key))
+            digest = releases.publish(runtime.store, name, manifest.number, built.folder)
+        else:
+            manifest = orphan
+            digest = sha256_hex(
+                runtime.store.read_bytes(f"{layout.version_path(name, orphan.number)}/{layout.MANIFEST}")
+            )
+    record = releases.version_record(manifest, digest)
+    with runtime.catalog.transaction() as tx:
+        versions.add(tx, record)
+    releases.activate(
+        runtime.store,
+        runtime.catalog,
+        name,
+        alias,
+        record.number,
+        expected_generation=candidate.alias.generation if candidate.alias else None,
+        actor=runtime.settings.actor,
+        reason=reason or f"run {run_id}",
+    )
+    return record
+
+
+def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str) -> VersionRecord:
+    """Points an alias to a version that is there, after checking every byte of it.
+
+    Raises:
+        ConfigurationError: There is no such version.
+        IntegrityError: The version is not what its signature says.
+        ConcurrentRelease: Somebody else moved the alias meanwhile.
+    """
+    with runtime.catalog.reading() as tx:
+        state = versions.alias(tx, name, alias)
+    verified = verify_version(runtime.store, name, number, TrustStore.from_folder(runtime.settings.trusted_keys))
+    releases.activate(
+        runtime.store,
+        runtime.catalog,
+        name,
+        alias,
+        number,
+        expected_generation=state.generation if state else None,
+        actor=runtime.settings.actor,
+        reason=reason,
+    )
+    return releases.version_record(verified.manifest, verified.manifest_sha256)
+
+
+def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
+    return BuildSpec(
+        embedder_fingerprint=candidate.space.fingerprint,
+        dimension=candidate.space.dimension,
+        factory=candidate.contract.index.factory,
+        contract_yaml=candidate.contract.raw_yaml.encode("utf-8"),
+        canaries=stored_canaries(runtime, candidate.space.fingerprint),
+    )
+
+
+def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str, force: bool) -> Manifest:
+    """Returns the manifest with every gate's result in it, or raises what the gates found."""
+    draft = _manifest(runtime, candidate, built, run_id)
+    results = _gates(runtime, candidate, built, draft, force=force)
+    gates.require(results)
+    return _manifest(runtime, candidate, built, run_id, results)
+
+
+def _gates(
+    runtime: Runtime, candidate: Candidate, built: Built, draft: Manifest, *, force: bool
+) -> tuple[gates.GateResult, ...]:
+    guards = candidate.contract.guards
+    previous = Manifest.from_json(candidate.served.manifest) if candidate.served else None
+    with runtime.catalog.reading() as tx:
+        live = segments.live(tx, candidate.contract.name)
+    contents = built.summary.contents
+    return (
+        gates.conservation(candidate.counts),
+        gates.parity(
+            chunks=contents.chunks, vectors=built.index.vectors, document_chunks=built.summary.document_chunks
+        ),
+        gates.recall(built.index.recall_at_10, built.index.recall_sample),
+        gates.size(
+            previous=previous.contents.documents if previous and not force else None,
+            documents=contents.documents,
+            max_removed_share=guards.max_removed_share,
+            min_documents=0 if force else guards.min_documents,
+        ),
+        gates.one_space(
+            draft.fingerprints["chunker"].digest, (segment.chunker_fingerprint for segment in live), "chunker"
+        ),
+        *((gates.owned(built.summary.ownerless),) if "owner" in candidate.contract.governance.required else ()),
+        gates.one_change(what_changed(previous, draft), forced=force),
+    )
+
+
+def _manifest(
+    runtime: Runtime, candidate: Candidate, built: Built, run_id: str, results: tuple[gates.GateResult, ...] = ()
+) -> Manifest:
+    name, contract = candidate.contract.name, candidate.contract
+    return Manifest(
+        name=name,
+        number=releases.next_number(runtime.store, runtime.catalog, name),
+        previous=candidate.served.number if candidate.served else None,
+        created_at=utc_now(),
+        run=RunInfo(run_id=run_id, code_version=installed("stemma-rag"), actor=runtime.settings.actor),
+        contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
+        fingerprints={**_seams(contract, runtime), "embedder": _embedder(candidate)},
+        runtime=_runtime(runtime, candidate),
+        contents=built.summary.contents,
+        conservation=candidate.counts,
+        origin=built.summary.origin,
+        quality=built.summary.quality,
+        freshness=built.summary.freshness,
+        index=built.index,
+        canaries=built.canaries,
+        gates=results,
+        files=built.files,
+    )
+
+
+def _seams(contract: Contract, runtime: Runtime) -> dict[str, FingerprintRef]:
+    return {
+        role: FingerprintRef(digest=fingerprint(role, parts), parts=parts)
+        if len(parts) != 1
+        else FingerprintRef(digest=next(iter(parts.values())), parts=parts)
+        for role, parts in fingerprints_of(contract, runtime.settings).items()
+    }
+
+
+def _embedder(candidate: Candidate) -> FingerprintRef:
+    space = candidate.space
+    return FingerprintRef(digest=space.fingerprint, parts={**space.parts, "model": space.model})
+
+
+def _runtime(runtime: Runtime, candidate: Candidate) -> dict[str, str]:
+    """Returns what computed the vectors; several values are joined, because segments may differ."""
+    found: dict[str, set[str]] = {}
+    with runtime.catalog.reading() as tx:
+        for segment in segments.live(tx, candidate.contract.name):
+            vectors = segments.vectors(tx, segment.segment_id, candidate.space.fingerprint)
+            for key, value in (vectors.runtime if vectors else {}).items():
+                found.setdefault(key, set()).add(str(value))
+    return {key: ", ".join(sorted(values)) for key, values in sorted(found.items())}

@@ -1,0 +1,133 @@
+"""The immutable batch: admitted revisions, their chunks, and what was withheld beside them.
+
+segments/<id>/documents.parquet   admitted revisions, with text
+segments/<id>/chunks.parquet      their chunks, in the order of every vectors file
+segments/<id>/withheld.parquet    quarantined and rejected revisions, for the person who decides
+
+A segment is named by the revisions in it, so the same work gives the same segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from corpus import batches
+from corpus.errors import DigestMismatch
+from corpus.ids import fingerprint
+from corpus.seams import Chunker
+from corpus.storage import Store
+from corpus.types import Chunk, Origin, Outcome, ParsedDocument, Span
+from ingestion.chunkers.cut import chunks_of
+from provenance.classify import verdict
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """What was published.
+
+    Attributes:
+        segment_id: Digest of the revisions in it.
+        documents: Admitted revisions.
+        chunk_digests: Digest of each chunk's text, in row order.
+        documents_sha256: Digest of documents.parquet.
+        chunks_sha256: Digest of chunks.parquet.
+    """
+
+    segment_id: str
+    documents: int
+    chunk_digests: tuple[str, ...]
+    documents_sha256: str
+    chunks_sha256: str
+
+
+def segment_name(contract: str, rows: Sequence[Row]) -> str:
+    """Returns the id of the segment that holds these revisions with these outcomes."""
+    revisions = sorted([row["revision_id"], row["outcome"]] for row in rows)
+    return fingerprint("segment", {"contract": contract, "revisions": revisions})[:32]
+
+
+def write_segment(store: Store, contract: str, rows: Sequence[Row], chunker: Chunker) -> Segment:
+    """Cuts admitted revisions into chunks and publishes the segment.
+
+    Args:
+        store: The home.
+        contract: Name of the contract.
+        rows: Assessed rows of one shard, those that failed left out.
+        chunker: Cuts the texts.
+
+    Returns:
+        What was published. Calling it again with the same rows publishes nothing new.
+    """
+    segment_id = segment_name(contract, rows)
+    admitted = sorted((row for row in rows if Outcome(row["outcome"]).admitted), key=lambda row: str(row["doc_id"]))
+    withheld = [row for row in rows if not Outcome(row["outcome"]).admitted]
+    digests: list[str] = []
+    with store.scratch() as folder:
+        batches.write_rows(folder / "documents.parquet", batches.DOCUMENTS, map(_document_columns, admitted))
+        batches.write_rows(folder / "chunks.parquet", batches.CHUNKS, _chunk_rows(admitted, chunker, digests))
+        if withheld:
+            batches.write_rows(folder / "withheld.parquet", batches.DOCUMENTS, map(_document_columns, withheld))
+        published = _publish(store, segment_id, folder)
+    return Segment(
+        segment_id=segment_id,
+        documents=len(admitted),
+        chunk_digests=tuple(digests),
+        documents_sha256=published["documents.parquet"],
+        chunks_sha256=published["chunks.parquet"],
+    )
+
+
+def _publish(store: Store, segment_id: str, folder: Path) -> dict[str, str]:
+    published = {}
+    for path in sorted(folder.iterdir()):
+        name = f"segments/{segment_id}/{path.name}"
+        try:
+            published[path.name] = store.publish_file(name, path)
+        except DigestMismatch:
+            # Left by a run that was killed under other library versions, before the catalog knew of it.
+            store.remove(name)
+            published[path.name] = store.publish_file(name, path)
+    return published
+
+
+def _document_columns(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in batches.DOCUMENTS.names}
+
+
+def _chunk_rows(rows: Sequence[Row], chunker: Chunker, digests: list[str]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        document = _document(row)
+        origin, passages = _origins(row)
+        for chunk in chunks_of(row["doc_id"], row["revision_id"], document, chunker):
+            digests.append(chunk.text_sha256)
+            yield batches.chunk_row(chunk, _origin_of(chunk, origin, passages), row["quality_score"])
+
+
+def _document(row: Row) -> ParsedDocument:
+    return ParsedDocument(
+        text=row["text"],
+        blocks=batches.blocks_from_json(row["blocks"]),
+        title=row["title"],
+        media_type=row["media_type"],
+        metadata=batches.loads(row["metadata"]),
+        parser=row["parser"],
+    )
+
+
+def _origins(row: Row) -> tuple[Origin, tuple[tuple[Span, Origin], ...]]:
+    return verdict([batches.finding_from_json(value) for value in batches.loads(row["findings"])])
+
+
+def _origin_of(chunk: Chunk, origin: Origin, passages: Sequence[tuple[Span, Origin]]) -> Origin:
+    """Returns the verdict on the passage that overlaps the chunk most, else the document's."""
+    best, size = origin, 0
+    for span, passage in passages:
+        overlap = min(span.end, chunk.span.end) - max(span.start, chunk.span.start)
+        if overlap > size:
+            best, size = passage, overlap
+    return best

@@ -1,0 +1,109 @@
+"""What changed in a source since the last run: a pure comparison of listing and catalog.
+
+Law: every listed document is either unchanged or due; every known document that is not listed is
+vanished. A source that suddenly lists (almost) nothing trips a guard before anything is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from corpus.catalog.records import DocumentState
+from corpus.errors import ContractBlocked
+from corpus.types import SourceRef
+
+# A handful of deletions is ordinary work even in a small folder.
+_ORDINARY_REMOVALS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One listed document with the digests that were read.
+
+    Attributes:
+        ref: The listing entry.
+        raw_sha256: Digest of the bytes; empty when they could not be read.
+        state_key: Digest of content, sidecar and everything that would change the outcome; empty
+            when the bytes could not be read.
+    """
+
+    ref: SourceRef
+    raw_sha256: str
+    state_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The comparison of one listing with the catalog.
+
+    Attributes:
+        listed: Number of documents listed.
+        due: Entries whose outcome has to be worked out.
+        unchanged: Number of documents whose standing decision holds.
+        vanished: Ids of known documents that are not listed, sorted.
+    """
+
+    listed: int
+    due: tuple[Entry, ...]
+    unchanged: int
+    vanished: tuple[str, ...]
+
+
+def is_due(entry: Entry, known: DocumentState | None) -> bool:
+    """Returns whether a document's outcome has to be worked out (again)."""
+    return known is None or known.state == "gone" or not entry.state_key or known.state_key != entry.state_key
+
+
+def plan_snapshot(entries: Iterator[Entry], known: Mapping[str, DocumentState]) -> Snapshot:
+    """Compares a listing with what is known, in one pass.
+
+    Args:
+        entries: The listing, read once; only due entries are kept in memory.
+        known: The catalog's states by document id.
+    """
+    due: list[Entry] = []
+    seen: set[str] = set()
+    for entry in entries:
+        seen.add(entry.ref.doc_id)
+        if is_due(entry, known.get(entry.ref.doc_id)):
+            due.append(entry)
+    vanished = sorted(doc_id for doc_id, state in known.items() if state.state != "gone" and doc_id not in seen)
+    return Snapshot(listed=len(seen), due=tuple(due), unchanged=len(seen) - len(due), vanished=tuple(vanished))
+
+
+def guard_shrink(snapshot: Snapshot, *, known: int, max_removed_share: float, contract: str) -> None:
+    """Refuses a listing that would delete more than a contract allows.
+
+    Args:
+        snapshot: The comparison.
+        known: Documents known before, those gone not counted.
+        max_removed_share: Largest share of them that one run may remove, in [0, 1].
+        contract: Name of the contract, for the message.
+
+    Raises:
+        ContractBlocked: The guard tripped; nothing has been changed.
+    """
+    removed = len(snapshot.vanished)
+    ordinary = removed <= _ORDINARY_REMOVALS and snapshot.listed > 0
+    if not removed or ordinary or removed <= max_removed_share * known:
+        return
+    raise ContractBlocked(
+        f"the source of {contract!r} lists {snapshot.listed} documents and {removed} of {known} known ones are "
+        f"missing, more than ragGuards.maxRemovedShare = {max_removed_share:g} allows. Nothing was deleted. "
+        "Check that the source is mounted and complete; if the removal is meant, run again with --allow-shrink."
+    )
+
+
+def cut_shards(entries: Sequence[Entry], shard_bytes: int) -> Iterator[tuple[Entry, ...]]:
+    """Yields groups of entries of about `shard_bytes` each, in listing order, none empty."""
+    shard: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if shard and size + entry.ref.size > shard_bytes:
+            yield tuple(shard)
+            shard, size = [], 0
+        shard.append(entry)
+        size += entry.ref.size
+    if shard:
+        yield tuple(shard)

@@ -1,0 +1,114 @@
+"""Acquire: list the source, read and hash every document, find what is due, cut it into shards.
+
+The floor of an unchanged run is hashing every byte; nothing heavier happens here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from contracts.model import Contract
+from corpus.catalog import contracts as contract_rows
+from corpus.catalog import decisions, documents, runs
+from corpus.catalog.records import DocumentState, OverrideRecord
+from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
+from corpus.types import Counts, Receipt, SourceRef
+from ingestion import staging
+from ingestion.embedding import require_same_model
+from ingestion.examine import Tools, state_key, unread_key
+from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.runtime import Runtime
+from ingestion.snapshot import Entry, cut_shards, guard_shrink, plan_snapshot
+from ingestion.toolkit import tools_of
+
+
+def acquire(
+    runtime: Runtime,
+    contract_name: str,
+    run_id: str,
+    *,
+    allow_shrink: bool = False,
+    progress: Progress = NO_PROGRESS,
+) -> Receipt:
+    """Finds the documents whose outcome has to be worked out.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        run_id: The run; a second call with the same id replaces the first.
+        allow_shrink: Let the run remove more documents than the contract's guard allows.
+        progress: Told about each document hashed.
+
+    Returns:
+        A receipt whose outputs are the shards with due documents.
+
+    Raises:
+        ConfigurationError: Unknown contract, or it declares another model than is served.
+        ContractBlocked: The source suddenly lists (almost) nothing.
+        FingerprintMismatch: The model changed behind its name.
+        SourceUnavailable: The source cannot be listed completely.
+    """
+    contract = runtime.contract(contract_name)
+    space = require_same_model(runtime, contract)
+    tools = tools_of(contract, runtime.settings)
+    known, overrides = _open_run(runtime, contract, run_id)
+    progress.start("hashing", len(known))
+    entries = _entries(tools, runtime.settings.max_document_bytes, progress)
+    snapshot = plan_snapshot(entries, known)
+    progress.done()
+    standing = sum(1 for state in known.values() if state.state != "gone")
+    if not allow_shrink:
+        share = contract.guards.max_removed_share
+        guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
+    shards = tuple(
+        staging.write_shard(runtime.store, contract.name, shard, _overrides_in(shard, overrides))
+        for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
+    )
+    staging.write_note(runtime.store, run_id, snapshot, shards)
+    return Receipt(
+        stage="acquire",
+        contract=contract.name,
+        run_id=run_id,
+        key=contract.source.root,
+        outputs=shards,
+        counts=Counts(received=snapshot.listed, unchanged=snapshot.unchanged),
+        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)},
+        fingerprints={
+            "assess": tools.assess_fingerprint,
+            "chunker": tools.chunker_fingerprint,
+            "embedder": space.fingerprint,
+        },
+    )
+
+
+def _open_run(
+    runtime: Runtime, contract: Contract, run_id: str
+) -> tuple[dict[str, DocumentState], dict[tuple[str, str], OverrideRecord]]:
+    with runtime.catalog.transaction() as tx:
+        contract_rows.register(
+            tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
+        )
+        runs.start(tx, run_id=run_id, contract=contract.name, kind="ingest", actor=runtime.settings.actor)
+        return documents.states(tx, contract.name), decisions.overrides(tx, contract.name)
+
+
+def _entries(tools: Tools, max_bytes: int, progress: Progress) -> Iterator[Entry]:
+    for ref in tools.source.list():
+        yield _entry(tools, ref, max_bytes)
+        progress.advance()
+
+
+def _entry(tools: Tools, ref: SourceRef, max_bytes: int) -> Entry:
+    if ref.size > max_bytes:
+        return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
+    try:
+        blob = tools.source.read(ref)
+    except (TornRead, SourceGone, SourceUnavailable, ParseError):
+        # Assess reads again and turns what is still wrong into a Decision.
+        return Entry(ref=ref, raw_sha256="", state_key="")
+    return Entry(ref=blob.ref, raw_sha256=blob.sha256, state_key=state_key(tools, blob.sha256, blob.sidecar))
+
+
+def _overrides_in(shard: tuple[Entry, ...], overrides: Mapping[tuple[str, str], OverrideRecord]) -> dict[str, str]:
+    pairs = ((entry.ref.doc_id, overrides.get((entry.ref.doc_id, entry.raw_sha256))) for entry in shard)
+    return {doc_id: override.outcome for doc_id, override in pairs if override is not None}

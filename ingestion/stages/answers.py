@@ -1,0 +1,123 @@
+"""Answers: registers what the RAG system served, so that it is recognised when it comes back.
+
+An answer quotes what it retrieved. Where a log names chunks without their text, the text is taken
+from the index version that the answer says it was retrieved from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from corpus import batches
+from corpus.catalog import answers
+from corpus.catalog.records import AnswerRecord
+from corpus.errors import ConfigurationError
+from corpus.ids import new_run_id, text_digest
+from corpus.types import Receipt
+from index import layout
+from ingestion.runtime import Runtime
+from provenance.answers import AnswerInput, RegisteredAnswer, novel_grams, register
+from provenance.importers import native
+
+
+def import_answers(runtime: Runtime, path: Path) -> Receipt:
+    """Registers a file of served answers (native JSONL).
+
+    Args:
+        runtime: The project.
+        path: The file; a line that is no answer is counted and reported, and never stops the others.
+
+    Returns:
+        A receipt with the numbers of answers registered, known before, not decidable and refused; the
+        refused lines are its outputs.
+
+    Raises:
+        ConfigurationError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as lines:
+            imported = native.load(lines)
+    except OSError as error:
+        raise ConfigurationError(f"answers file {path} cannot be read: {error.strerror}. Give a JSONL file.") from error
+    inputs = _with_context(runtime, imported.answers)
+    with runtime.catalog.transaction() as tx:
+        before = answers.count(tx)
+    registered = [_register(runtime, answer) for answer in inputs]
+    with runtime.catalog.transaction() as tx:
+        added = answers.count(tx) - before
+    return Receipt(
+        stage="answers",
+        contract="",
+        run_id=new_run_id(),
+        key=path.name,
+        outputs=tuple(f"line {problem.line}: {problem.message}" for problem in imported.problems),
+        figures={
+            "registered": added,
+            "known": len(inputs) - added,
+            "not_decidable": sum(not answer.decidable for answer in registered),
+            "context_unknown": sum(not answer.context_known for answer in registered),
+            "refused": len(imported.problems),
+        },
+    )
+
+
+def _register(runtime: Runtime, answer: AnswerInput) -> RegisteredAnswer:
+    """Registers one answer; each sees how common its phrases are among those before it."""
+    with runtime.catalog.transaction() as tx:
+        known = answers.get(tx, [answer.answer_id])
+        spread = {} if known else answers.gram_spread(tx, novel_grams(answer))
+        registered = register(answer, spread=spread)
+        if not known:
+            answers.add(tx, [(_record(registered), registered.novel)])
+    return registered
+
+
+def _record(registered: RegisteredAnswer) -> AnswerRecord:
+    answer = registered.answer
+    return AnswerRecord(
+        answer_id=answer.answer_id,
+        system=answer.system,
+        model=answer.model,
+        served_at=answer.served_at,
+        text=answer.text,
+        text_sha256=text_digest(answer.text),
+        retrieved=tuple(item.chunk_id for item in answer.retrieved),
+        cited=answer.cited,
+        index_version=answer.index_version,
+        gram_count=registered.gram_count,
+        decidable=registered.decidable,
+        context_known=registered.context_known,
+    )
+
+
+def _with_context(runtime: Runtime, inputs: Sequence[AnswerInput]) -> list[AnswerInput]:
+    wanted: dict[str, set[str]] = {}
+    for answer in inputs:
+        missing = {item.chunk_id for item in answer.retrieved if item.text is None}
+        if missing and answer.index_version:
+            wanted.setdefault(answer.index_version, set()).update(missing)
+    texts = {version: _chunk_texts(runtime, version, ids) for version, ids in wanted.items()}
+    return [_filled(answer, texts.get(answer.index_version, {})) for answer in inputs]
+
+
+def _filled(answer: AnswerInput, texts: dict[str, str]) -> AnswerInput:
+    retrieved = tuple(
+        item if item.text is not None else replace(item, text=texts.get(item.chunk_id)) for item in answer.retrieved
+    )
+    return replace(answer, retrieved=retrieved)
+
+
+def _chunk_texts(runtime: Runtime, version: str, ids: set[str]) -> dict[str, str]:
+    """Returns the texts of chunks of `NAME/v000001`; nothing for a version that is not there."""
+    name, _, folder = version.partition("/")
+    number = layout.version_number(folder)
+    if number is None or not name:
+        return {}
+    try:
+        with runtime.store.open(f"{layout.version_path(name, number)}/{layout.CHUNKS}") as handle:
+            rows = batches.stream_rows(handle, ["chunk_id", "text"])
+            return {row["chunk_id"]: row["text"] for row in rows if row["chunk_id"] in ids}
+    except (FileNotFoundError, ValueError):
+        return {}

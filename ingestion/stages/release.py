@@ -1,0 +1,163 @@
+"""Release: build the next version beside the one that serves, judge it, sign it, move the alias.
+
+A version whose inputs are those of the served one is not built again. A gate that fails leaves the
+alias where it is; the candidate is kept out of the home, and its figures are in the error.
+"""
+
+from __future__ import annotations
+
+from contracts.model import Contract
+from corpus import batches
+from corpus.catalog import documents, runs, segments, versions
+from corpus.catalog.records import VersionRecord
+from corpus.errors import ConfigurationError
+from corpus.types import Counts, Receipt
+from index import layout
+from ingestion.candidate import Candidate
+from ingestion.embedding import describe
+from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.runtime import Runtime
+
+
+def release(
+    runtime: Runtime,
+    contract_name: str,
+    run_id: str,
+    *,
+    alias: str = "live",
+    model: str | None = None,
+    force: bool = False,
+    reason: str = "",
+    progress: Progress = NO_PROGRESS,
+) -> Receipt:
+    """Publishes what is active as the next version and moves an alias to it.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract, and of its index.
+        run_id: The run that the version belongs to.
+        alias: The alias to move.
+        model: Embedder whose vectors are taken; None takes the contract's.
+        force: Release although corpus and embedder change at once, or the version shrank.
+        reason: Why; required with `force`.
+        progress: Told which step is at work.
+
+    Returns:
+        A receipt whose figures say `status` (`published`, `unchanged` or `empty`) and `version`.
+
+    Raises:
+        ConfigurationError: `force` without a reason, or segments without vectors of this model.
+        GateFailed: The candidate is not fit to be served.
+        ConcurrentRelease: Somebody else moved the alias meanwhile.
+        IntegrityError: Stored files contradict each other.
+    """
+    if force and not reason.strip():
+        raise ConfigurationError("a forced release needs a reason: give --reason '...', it goes into the audit log.")
+    candidate = _candidate(runtime, runtime.contract(contract_name), run_id, alias, model)
+    if not candidate.active and candidate.served is None:
+        return _receipt(candidate, run_id, "empty", None)
+    if candidate.served is not None and is_unchanged(runtime, candidate, candidate.served):
+        _repair_projection(runtime, candidate)
+        return _receipt(candidate, run_id, "unchanged", candidate.served)
+    from ingestion.publish import publish  # noqa: PLC0415 - faiss loads only when there is something to build
+
+    progress.start("releasing", 1)
+    version = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force)
+    progress.advance()
+    progress.done()
+    return _receipt(candidate, run_id, "published", version)
+
+
+def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reason: str) -> Receipt:
+    """Points an alias to a version that is there: promote, or roll back.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the index.
+        alias: The alias.
+        version: Number of the version.
+        reason: Why, for the audit log.
+
+    Raises:
+        ConfigurationError: There is no such version.
+        IntegrityError: The version is not what its signature says.
+        ConcurrentRelease: Somebody else moved the alias meanwhile.
+    """
+    from ingestion.publish import move_alias  # noqa: PLC0415 - faiss, as above
+
+    record = move_alias(runtime, contract_name, alias, version, reason)
+    return Receipt(
+        stage="move",
+        contract=contract_name,
+        run_id=record.run_id,
+        key=alias,
+        outputs=(layout.version_name(version),),
+        figures={"version": version, "manifest_sha256": record.manifest_sha256, "status": "moved"},
+    )
+
+
+def is_unchanged(runtime: Runtime, candidate: Candidate, served: VersionRecord) -> bool:
+    """Returns whether the served version was built from exactly what would go into the next one.
+
+    What is compared is read from the version itself, not from a note about it.
+    """
+    same_space = served.embedder_fingerprint == candidate.space.fingerprint
+    contract = served.manifest["contract"]
+    if not same_space or contract["digest"] != candidate.contract.digest:
+        return False
+    path = f"{layout.version_path(candidate.contract.name, served.number)}/{layout.DOCUMENTS}"
+    with runtime.store.open(path) as handle:
+        rows = batches.read_table(handle, ["revision_id"])["revision_id"].to_pylist()
+    return set(rows) == {revision.revision_id for revision in candidate.active}
+
+
+def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, model: str | None) -> Candidate:
+    revision = contract.embedder.revision if model in (None, contract.embedder.model) else None
+    space = describe(runtime, model or contract.embedder.model, revision)
+    with runtime.catalog.reading() as tx:
+        state = versions.alias(tx, contract.name, alias)
+        run = runs.get(tx, run_id)
+        pending = segments.without_vectors(tx, contract.name, space.fingerprint)
+        candidate = Candidate(
+            contract=contract,
+            space=space,
+            active=tuple(documents.active(tx, contract.name)),
+            counts=Counts(**run.receipt["counts"]) if run and run.receipt and "counts" in run.receipt else Counts(),
+            alias=state,
+            served=versions.get(tx, contract.name, state.number) if state else None,
+        )
+    if any(segment.chunks for segment in pending):
+        raise ConfigurationError(
+            f"{len(pending)} segments of {contract.name!r} have no vectors of {space.model!r} yet. "
+            f"Run `stemma reembed {contract.name}` (add --estimate to see what it costs)."
+        )
+    return candidate
+
+
+def _repair_projection(runtime: Runtime, candidate: Candidate) -> None:
+    """Writes the alias projection again if a run was killed between moving the row and writing the file."""
+    from index.release import project_alias  # noqa: PLC0415 - faiss, as above
+
+    if candidate.alias is not None:
+        project_alias(runtime.store, runtime.catalog, candidate.alias)
+
+
+def _receipt(candidate: Candidate, run_id: str, status: str, version: VersionRecord | None) -> Receipt:
+    figures: dict[str, int | float | str] = {"status": status}
+    if version is not None:
+        figures |= {
+            "version": version.number,
+            "documents": version.documents,
+            "index_chunks": version.chunks,
+            "manifest_sha256": version.manifest_sha256,
+        }
+    return Receipt(
+        stage="release",
+        contract=candidate.contract.name,
+        run_id=run_id,
+        key=candidate.contract.name,
+        outputs=(layout.version_name(version.number),) if version else (),
+        counts=candidate.counts,
+        figures=figures,
+        fingerprints={"embedder": candidate.space.fingerprint},
+    )

@@ -1,0 +1,147 @@
+"""Stage: write the segment of one shard, embed it, then commit once.
+
+Files first, one catalog transaction last. Killed anywhere before the transaction, the files that
+are there are found again; nothing points to them yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from corpus import batches
+from corpus.catalog import decisions, documents, embedders, segments
+from corpus.catalog.records import DecisionRecord, DocumentState, EmbedderRecord, SegmentRecord
+from corpus.types import Outcome, Receipt, utc_now
+from ingestion import staging
+from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model
+from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.runtime import Runtime
+from ingestion.segment import Row, Segment, write_segment
+from ingestion.stages.assess import counts_of
+from ingestion.toolkit import chunker_of, tools_of
+
+_STATES = {
+    Outcome.ACCEPT: "active",
+    Outcome.REPAIR: "active",
+    Outcome.QUARANTINE: "quarantined",
+    Outcome.REJECT: "rejected",
+}
+
+
+def stage(
+    runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS
+) -> Receipt:
+    """Stages one assessed shard.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        run_id: The run.
+        shard: A shard that `assess` has done and `admit` has let through.
+        progress: Told about each text embedded.
+
+    Returns:
+        A receipt with the segment as output and the outcomes of the shard's documents as counts.
+
+    Raises:
+        FingerprintMismatch: The model changed behind its name.
+        IntegrityError: The model gave a vector that is zero, NaN or not of unit length.
+    """
+    contract = runtime.contract(contract_name)
+    space = require_same_model(runtime, contract)
+    rows = staging.read_assessed(runtime.store, shard)
+    settled = [row for row in rows if row["outcome"] != Outcome.FAIL]
+    failed = [row for row in rows if row["outcome"] == Outcome.FAIL]
+    segment = write_segment(runtime.store, contract.name, settled, chunker_of(contract))
+    vectors = _vectors(runtime, space, segment, progress)
+    with runtime.catalog.transaction() as tx:
+        segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
+        _commit_vectors(tx, space, segment, vectors)
+        documents.record(tx, contract.name, run_id, [_state(row, segment, run_id) for row in settled])
+        decisions.add(tx, [_decision(row, contract.name, run_id) for row in (*settled, *failed)])
+    return Receipt(
+        stage="stage",
+        contract=contract.name,
+        run_id=run_id,
+        key=shard,
+        inputs=(shard,),
+        outputs=(segment.segment_id,),
+        counts=counts_of(Counter(row["outcome"] for row in rows)),
+        figures={
+            "chunks": len(segment.chunk_digests),
+            "embedded": vectors.texts if vectors else 0,
+            "embed_seconds": round(vectors.seconds, 3) if vectors else 0.0,
+        },
+        fingerprints={"embedder": space.fingerprint},
+    )
+
+
+def _vectors(runtime: Runtime, space: EmbedderRecord, segment: Segment, progress: Progress) -> Embedded | None:
+    if not segment.chunk_digests:
+        return None
+    return embed_segment(runtime, open_embedder(runtime, space), segment.segment_id, progress)
+
+
+def _commit_vectors(tx: Session, space: EmbedderRecord, segment: Segment, vectors: Embedded | None) -> None:
+    if vectors is None:
+        return
+    embedders.register(tx, space)
+    segments.add_chunk_digests(tx, segment.segment_id, segment.chunk_digests)
+    segments.add_vectors(tx, vectors.record)
+
+
+def _segment_record(runtime: Runtime, contract_name: str, run_id: str, segment: Segment) -> SegmentRecord:
+    tools = tools_of(runtime.contract(contract_name), runtime.settings)
+    return SegmentRecord(
+        segment_id=segment.segment_id,
+        contract=contract_name,
+        chunker_fingerprint=tools.chunker_fingerprint,
+        assess_fingerprint=tools.assess_fingerprint,
+        documents=segment.documents,
+        chunks=len(segment.chunk_digests),
+        documents_sha256=segment.documents_sha256,
+        chunks_sha256=segment.chunks_sha256,
+        run_id=run_id,
+        created_at=utc_now(),
+    )
+
+
+def _state(row: Row, segment: Segment, run_id: str) -> DocumentState:
+    modified = row["modified_at"]
+    return DocumentState(
+        doc_id=row["doc_id"],
+        uri=row["uri"],
+        path=row["path"],
+        state=_STATES[Outcome(row["outcome"])],
+        state_key=row["state_key"],
+        raw_sha256=row["raw_sha256"] or "",
+        size=row["size_bytes"],
+        modified_at=datetime.fromisoformat(modified) if modified else None,
+        revision_id=row["revision_id"],
+        segment_id=segment.segment_id,
+        outcome=row["outcome"],
+        run_id=run_id,
+        updated_at=utc_now(),
+    )
+
+
+def _decision(row: Row, contract: str, run_id: str) -> DecisionRecord:
+    reasons: Sequence[dict[str, object]] = batches.loads(row["reasons"])
+    return DecisionRecord(
+        contract=contract,
+        doc_id=row["doc_id"],
+        revision_id=row["revision_id"],
+        run_id=run_id,
+        outcome=row["outcome"],
+        reasons=tuple(reasons),
+        quality_score=row["quality_score"],
+        digital_source_type=row["digital_source_type"],
+        origin_basis=row["origin_basis"],
+        actor="stemma",
+        decided_at=utc_now(),
+        findings=tuple(batches.loads(row["findings"])),
+    )
