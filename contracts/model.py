@@ -1,0 +1,253 @@
+"""A contract, compiled: the frozen values that the rest of the system reads.
+
+Nothing here knows YAML, the standard's layout or an engine. `contracts.compile` makes these values,
+and what they say has been validated. Mappings are plain dictionaries, so that `dataclasses.asdict`
+can take a value apart for a fingerprint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from corpus.types import OnFail, Severity
+
+Enforcement = Literal["block", "warn"]
+Engine = Literal["library", "stemma", "greatExpectations"]
+Scope = Literal["row", "batch"]
+
+GOVERNANCE_FIELDS = ("owner", "source_system", "last_validated_date", "sensitivity_label", "version")
+"""What a document must say before it is indexed, unless the contract asks for less."""
+
+
+class Verdict(StrEnum):
+    """How a rule, or a whole contract, came out; the later the worse."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    WARN = "warn"
+    FAIL = "fail"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """Where documents come from.
+
+    Attributes:
+        type: Kind of source, a name in the source registry.
+        root: Folder or URL prefix; a relative one starts at the project folder.
+        include: Globs under the root, braces already expanded.
+        exclude: Globs under the root that are left out.
+        format: The server's `format`, for people and other tools.
+        source_name: Name of the server.
+    """
+
+    type: str
+    root: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    format: str = ""
+    source_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSpec:
+    """One column of the documents, as promised.
+
+    Attributes:
+        name: Column of documents.parquet.
+        logical_type: ODCS logical type.
+        required: Whether it may not be null.
+        unique: Whether no two documents may share a value.
+        pattern: Regular expression that a value must hold a match of; None for no limit.
+        min_length: Least code points of a text; None for no limit.
+        max_length: Most code points of a text; None for no limit.
+        enum: Allowed values, empty for any.
+        classification: As the contract says, empty where it says nothing.
+    """
+
+    name: str
+    logical_type: str
+    required: bool = False
+    unique: bool = False
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    enum: tuple[str | int | float | bool, ...] = ()
+    classification: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GovernanceSpec:
+    """What a document must say about itself, and what the contract says for it.
+
+    Attributes:
+        required: Fields that must be known before a document is indexed.
+        defaults: Field to value, for documents that do not say it themselves.
+        max_validation_age_days: Days after which a human's validation no longer counts; None for never.
+    """
+
+    required: tuple[str, ...] = GOVERNANCE_FIELDS
+    defaults: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    max_validation_age_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A comparison.
+
+    Attributes:
+        op: Operator of the standard, such as `mustBeGreaterOrEqualTo`.
+        value: A number; two of them for the `Between` operators.
+    """
+
+    op: str
+    value: float | tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSpec:
+    """One rule, in the neutral form that lint, explain, dry-run and execution share.
+
+    Attributes:
+        name: Unique in the contract.
+        rule: What is checked: a shape rule, a library metric, an `expect_...` or a rule of ours.
+        engine: Who runs it.
+        scope: `row` when one document is enough to judge it, else `batch`.
+        field: Column it speaks of, empty for a whole document or batch.
+        severity: How much a failure weighs.
+        on_fail: What a failure leads to.
+        threshold: What the measured number is compared with; None where nothing is compared.
+        arguments: The rule's own options.
+        owner: Team that is told.
+        dimension: Quality dimension of the standard, empty where none is given.
+    """
+
+    name: str
+    rule: str
+    engine: Engine
+    scope: Scope
+    field: str = ""
+    severity: Severity = Severity.ERROR
+    on_fail: OnFail = OnFail.QUARANTINE
+    threshold: Threshold | None = None
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    owner: str = ""
+    dimension: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkerSpec:
+    """How documents are cut: name of the chunker and its sizes in tokens of the embedder."""
+
+    strategy: str = "structural"
+    max_tokens: int = 254
+    overlap: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedderSpec:
+    """The vector space that chunks are put into.
+
+    Attributes:
+        model: A name in the embedder registry, or `path:` and a folder.
+        revision: What the contract pins the model to; None where it pins nothing.
+        dimension: Numbers per vector.
+        metric: `cosine` or `dotProduct`; the same for rows of unit length.
+        normalized: Always true: every embedder gives rows of unit length.
+    """
+
+    model: str
+    revision: str | None
+    dimension: int
+    metric: str = "cosine"
+    normalized: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshnessSpec:
+    """How old a document may be.
+
+    Attributes:
+        max_age_days: Days; months count 30, years 365.
+        field: Column that holds the time.
+    """
+
+    max_age_days: float
+    field: str = "updated_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSpec:
+    """Limits that stop a run before it does harm.
+
+    Attributes:
+        max_removed_share: Share of known documents that may vanish in one run.
+        min_documents: Fewest documents that a version may hold.
+    """
+
+    max_removed_share: float = 0.5
+    min_documents: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSpec:
+    """How vectors are indexed: a faiss factory name."""
+
+    factory: str = "Flat"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """A validated contract.
+
+    Attributes:
+        name: Name of the contract, and of its index.
+        version: Version of the contract.
+        id: Its `id`.
+        digest: SHA-256 of the canonical JSON of the parsed document; comments do not change it.
+        path: File it was read from, relative to the project where there is one.
+        raw_yaml: Its text.
+        description: Its purpose, in a sentence.
+        owner_team: Who answers for it.
+        source: Where documents come from.
+        fields: What a document's columns promise.
+        governance: The governance fields.
+        checks: Every rule, in file order, shape rules of fields included.
+        chunker: How documents are cut.
+        embedder: The vector space.
+        parsers: Media type to parser name, where the contract overrides the choice.
+        freshness: How old a document may be; None where nothing is said.
+        retention_days: How long documents are kept; None where nothing is said.
+        schedule: Cron expression; None for on demand.
+        enforcement: `block`, or `warn` where failures are reported and nothing is held back.
+        guards: Limits that stop a run.
+        index: How vectors are indexed.
+        allowed_origins: IPTC digital source types (and `unknown`) that may enter.
+    """
+
+    name: str
+    version: str
+    id: str
+    digest: str
+    path: str
+    raw_yaml: str
+    description: str
+    owner_team: str
+    source: SourceSpec
+    fields: tuple[FieldSpec, ...]
+    governance: GovernanceSpec
+    checks: tuple[CheckSpec, ...]
+    chunker: ChunkerSpec
+    embedder: EmbedderSpec
+    parsers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    freshness: FreshnessSpec | None = None
+    retention_days: float | None = None
+    schedule: str | None = None
+    enforcement: Enforcement = "block"
+    guards: GuardSpec = dataclasses.field(default_factory=GuardSpec)
+    index: IndexSpec = dataclasses.field(default_factory=IndexSpec)
+    allowed_origins: tuple[str, ...] = ()
