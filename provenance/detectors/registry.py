@@ -1,0 +1,14 @@
+"""The detectors by name. Another package adds its own under the entry-point group `stemma.detectors`."""
+
+from __future__ import annotations
+
+from corpus.plugins import Registry
+
+DETECTORS = Registry(
+    seam="detector",
+    group="stemma.detectors",
+    table={
+        "declared": "provenance.detectors.declared:DeclaredDetector",
+        "residue": "provenance.detectors.residue:ResidueDetector",
+    },
+)

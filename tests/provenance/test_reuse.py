@@ -1,0 +1,206 @@
+"""The rule of self-ingestion on small texts; test_reuse_real.py has it on served answers."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus.types import Basis, OriginKind, Scope, Span
+from provenance import reuse
+from provenance.answers import AnswerInput, RetrievedText, document_grams, register
+from provenance.classify import verdict
+from provenance.reuse import match
+
+SERVED = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SOURCE = (
+    "The pump must be drained before winter. The valve stays open until spring, or the pipe will burst. Tools are in"
+    " the shed behind the greenhouse, on the left of the door, with the key under the third pot from the right."
+)
+QUOTE = "The valve stays open until spring, or the pipe will burst."
+OWN = (
+    "Short answer for you: empty it ahead of the frost and then leave everything as it is, since water that freezes"
+    " inside copper will split the metal within a single night and nobody notices before the thaw."
+)
+ANSWER = f"{OWN} {QUOTE}"
+FILLER = " ".join(f"Entry {n} lists item {n * 7} beside shelf {n * 13} for clerk {n % 5}." for n in range(60))
+
+
+def answer(**changes: object) -> AnswerInput:
+    base = AnswerInput(
+        answer_id="a1",
+        text=ANSWER,
+        system="s",
+        model="m",
+        served_at=SERVED,
+        retrieved=(RetrievedText(chunk_id="c1", text=SOURCE),),
+    )
+    return replace(base, **changes)
+
+
+def test_an_answer_that_comes_back_whole_is_ours(registry) -> None:
+    (found,) = registry.add([answer()]).find(ANSWER)
+    assert (found.code, found.level, found.scope) == ("answer.match", "E2", Scope.DOCUMENT)
+    assert (found.origin, found.basis) == (OriginKind.AI_GENERATED, Basis.MATCHED)
+    assert found.detail["answer_id"] == "a1"
+    assert found.detail["containment"] == 1.0
+    assert found.detail["share_of_document"] > 0.95
+    assert found.span.of(ANSWER) == ANSWER.rstrip(".")
+    assert found.quote == ANSWER[:200]
+    origin, passages = verdict([found])
+    assert (origin.kind, origin.generation_depth, passages) == (OriginKind.AI_GENERATED, 1, ())
+
+
+def test_what_it_retrieved_is_part_of_its_depth(registry) -> None:
+    found = registry.add([answer()]).find(ANSWER, depths={"a1": 2})
+    assert verdict(found)[0].generation_depth == 3
+
+
+def test_a_mixed_page_has_the_passage_tagged_and_no_more(registry) -> None:
+    page = f"{FILLER}\n\n{ANSWER}\n\n{FILLER}"
+    (found,) = registry.add([answer()]).find(page)
+    assert found.scope is Scope.PASSAGE
+    assert found.span.of(page) == ANSWER.rstrip(".")
+    assert found.detail["share_of_document"] < 0.5
+    origin, ((span, passage),) = verdict([found])
+    assert origin.kind is OriginKind.UNKNOWN
+    assert (span, passage.kind, passage.generation_depth) == (found.span, OriginKind.AI_GENERATED, 1)
+
+
+def test_two_places_of_one_page_are_two_passages(registry) -> None:
+    half = OWN.index(" and then")
+    page = f"{FILLER} {OWN[:half]} {FILLER} {OWN[half:]} {FILLER}"
+    spans = [found.span for found in registry.add([answer()]).find(page)]
+    assert [span.of(page).split()[0] for span in spans] == ["Short", "and"]
+
+
+@pytest.mark.parametrize("text", [SOURCE, QUOTE, f"{SOURCE} A second edition adds this line.", SOURCE * 3])
+def test_the_source_that_an_answer_quotes_is_never_flagged(registry, text: str) -> None:
+    assert registry.add([answer()]).find(text) == ()
+
+
+def test_a_document_older_than_the_answer_is_its_source(registry) -> None:
+    registry.add([answer()])
+    assert registry.find(ANSWER, updated_at=SERVED - HOUR) == ()
+    assert registry.find(ANSWER, updated_at=SERVED) == ()
+    assert registry.find(ANSWER, updated_at=SERVED + HOUR)
+    assert registry.find(ANSWER, updated_at=None)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"retrieved": ()},
+        {"retrieved": (RetrievedText(chunk_id="c1", text=SOURCE), RetrievedText(chunk_id="c2"))},
+        {"cited": ("c7",)},
+    ],
+)
+def test_without_its_context_an_answer_only_suspects(registry, context: dict[str, object]) -> None:
+    found = registry.add([answer(**context)]).find(ANSWER)
+    assert {item.code for item in found} == {"answer.suspect"}
+    assert verdict(found)[0].basis is Basis.SUSPECTED
+
+
+def test_a_suspicion_beside_a_match_does_not_make_the_page_ours(registry) -> None:
+    other = "Another clerk wrote quite different words about ladders, ropes and paint that nobody had retrieved. " * 2
+    registry.add([answer(), answer(answer_id="a2", text=other, retrieved=())])
+    page = f"{ANSWER}\n\n{other}\n\n" + " ".join(f"Plain line {n} here about nothing much." for n in range(14))
+    found = {item.detail["answer_id"]: item for item in registry.find(page)}
+    assert found["a1"].scope is Scope.PASSAGE
+    assert found["a2"].basis is Basis.SUSPECTED
+
+
+def test_answers_that_make_up_the_page_together_make_it_ours(registry) -> None:
+    texts = [
+        "First you unscrew the brass cap with a wide spanner and let the remaining water run into a bucket.",
+        "Second you wrap felt around each bend because bends lose their heat sooner than straight lengths do.",
+        "Third you write today's date on the card by the meter so that the next tenant knows what was done.",
+    ]
+    registry.add([answer(answer_id=f"a{place}", text=text) for place, text in enumerate(texts)])
+    found = registry.find("\n\n".join(texts))
+    assert {item.detail["answer_id"] for item in found} == {"a0", "a1", "a2"}
+    assert {item.scope for item in found} == {Scope.DOCUMENT}
+    assert all(item.detail["share_of_document"] < 0.5 < item.detail["answers_share"] for item in found)
+
+
+def test_fewer_than_six_hits_or_scattered_hits_are_no_match(registry) -> None:
+    registry.add([answer()])
+    assert registry.find(" ".join(OWN.split()[:7])) == ()
+    words = OWN.split()
+    apart = " ".join(f"{' '.join(words[n : n + 3])} {FILLER}" for n in range(0, len(words) - 3, 3))
+    assert registry.find(apart) == ()
+
+
+def test_a_stock_phrase_of_three_answers_does_not_count(registry) -> None:
+    stock = "I looked through all of the documents that were given to me and this is what they have to say"
+    endings = [
+        "herons stand in the reeds at dawn and wait without a sound until a careless frog comes near enough to take",
+        "the price of tin rose again last quarter because two mines in the north were closed after heavy flooding",
+        "that bridge was painted green in spring by nine volunteers who had borrowed their brushes from a theatre",
+        "cooks with gas ovens should bake it lower and longer than the card suggests or else the crust turns black",
+    ]
+    registry.add(answer(answer_id=f"a{place}", text=f"{stock} {end}") for place, end in enumerate(endings))
+    assert registry.find(f"{stock} and something else entirely.") == ()
+    assert registry.find(f"{stock} {endings[0]}")[0].detail["answer_id"] == "a0"
+
+
+def test_an_answer_that_was_served_often_is_still_found(registry) -> None:
+    registry.add(answer(answer_id=f"a{place}", served_at=SERVED + place * HOUR) for place in range(6))
+    (found,) = registry.find(ANSWER)
+    assert found.detail["answer_id"] == "a0"
+
+
+def test_signed_grams_are_read_as_the_catalog_may_store_them(registry) -> None:
+    registry.add([answer()])
+    hits = [gram - 2**64 if gram >= 2**63 else gram for gram in registry.table]
+    assert match(ANSWER, {"a1": hits}, registry.known.values()) == registry.find(ANSWER)
+
+
+def test_an_answer_of_which_only_grams_are_kept_is_found(registry) -> None:
+    registry.add([answer()])
+    registry.known["a1"].text = None
+    (found,) = registry.find(ANSWER)
+    assert found.scope is Scope.DOCUMENT
+
+
+def test_hits_of_unknown_answers_and_no_hits_say_nothing(registry) -> None:
+    registry.add([answer()])
+    assert match(ANSWER, {}, registry.known.values()) == ()
+    assert match(ANSWER, {"zz": [*registry.table]}, registry.known.values()) == ()
+    assert match("", {"a1": [*registry.table]}, registry.known.values()) == ()
+
+
+@given(st.lists(st.sampled_from([*OWN.split(), *SOURCE.split(), "\n", "x"]), max_size=80))
+def test_spans_lie_in_the_text_and_figures_in_their_ranges(words: list[str]) -> None:
+    text = " ".join(words)
+    made = register(answer())
+    place = document_grams(text)
+    hits = {"a1": [gram for gram in place.values if gram in made.novel]}
+
+    class Kept:
+        answer_id, served_at, text = "a1", SERVED, ANSWER
+        gram_count, decidable, context_known = made.gram_count, made.decidable, made.context_known
+
+    for found in match(text, hits, [Kept()]):
+        assert isinstance(found.span, Span)
+        assert 0 <= found.span.start < found.span.end <= len(text)
+        assert found.quote == found.span.of(text)[:200]
+        assert 0.15 <= found.detail["containment"] <= 1
+        assert 0 < found.detail["share_of_document"] <= found.detail["answers_share"] <= 1
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "part", ["a", "a ", "😀", "人工智能", "<a", "](", "](a", "&a", "[1", "[1,1", "【", "\ue200", "1. \n", "http://"]
+)
+def test_no_text_fails_or_takes_more_than_linear_time(registry, part: str) -> None:
+    assert registry.add([answer()]).find(part * (300_000 // len(part))) == ()
+
+
+def test_thresholds_are_in_the_fingerprint(monkeypatch) -> None:
+    before = reuse.rule_fingerprint()
+    assert before == reuse.rule_fingerprint()
+    monkeypatch.setattr(reuse, "LEAST_HITS", 7)
+    assert reuse.rule_fingerprint() != before
