@@ -160,7 +160,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "origin": finding.origin.value,
         "basis": finding.basis.value,
         "scope": finding.scope.value,
-        "span": [finding.span.start, finding.span.end] if finding.span else None,
+        "span": [finding.span.start, finding.span.end] if finding.span is not None else None,
         "quote": finding.quote,
         "detail": dict(finding.detail),
     }
@@ -172,7 +172,7 @@ def reason_json(reason: Reason) -> dict[str, Any]:
         "code": reason.code,
         "message": reason.message,
         "rule": reason.rule,
-        "span": [reason.span.start, reason.span.end] if reason.span else None,
+        "span": [reason.span.start, reason.span.end] if reason.span is not None else None,
         "quote": reason.quote,
     }
 

@@ -2,7 +2,8 @@
 
 StemmaError
 ├── ConfigurationError      usage, settings, or an environment that cannot work      exit 2
-│   └── ContractError       a contract that is invalid, or that blocked a run         exit 2 / 1
+│   └── ContractError       a contract that is invalid or unknown                     exit 2
+│       └── ContractBlocked a rule stopped the run, nothing is published              exit 1
 ├── SourceError             a source could not give a document                        exit 4
 │   ├── SourceUnavailable   retryable
 │   ├── TornRead            retryable: the file changed while it was read

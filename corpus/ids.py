@@ -17,6 +17,7 @@ from typing import Any
 from uuid6 import uuid7
 
 _SLUG = re.compile(r"[^a-z0-9._/-]+")
+_MARKED = re.compile(r"-[0-9a-f]{16}$")
 NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
 
 
@@ -24,8 +25,8 @@ def canonical_json(value: Any) -> bytes:
     """Serialises a JSON value to its one canonical byte form.
 
     Keys are sorted by code point, there is no insignificant white space, text is UTF-8 and not
-    escaped, and floats take Python's shortest round-trip form (RFC 8785 in all but the exponent
-    notation of floats).
+    escaped, and floats take Python's shortest round-trip form: RFC 8785, except that a float stays
+    one (`1.0`, `1e+22`, `-0.0`) and keys beyond U+FFFF sort after all others.
 
     Args:
         value: Anything `json` can write; tuples become arrays, Mappings objects.
@@ -34,7 +35,7 @@ def canonical_json(value: Any) -> bytes:
         The UTF-8 bytes. `json.loads` of them gives the value back, tuples as lists.
 
     Raises:
-        ValueError: The value holds NaN or an infinity, which JSON cannot say.
+        ValueError: The value holds NaN, an infinity or a lone surrogate, which JSON in UTF-8 cannot say.
         TypeError: The value holds something that is not JSON.
     """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
@@ -83,11 +84,14 @@ def fingerprint(kind: str, parts: Mapping[str, Any]) -> str:
 def normalise_doc_id(path: str) -> str:
     """Turns a path inside a source into a document id.
 
-    The result matches `^[a-z0-9._/-]+$`. Where folding loses something (upper case, spaces, other
-    scripts), a short digest of the original is appended, so two paths never share an id.
+    The result matches `^[a-z0-9._/-]+$`, and no part of it is empty, `.` or `..`. Where folding loses
+    something (upper case, spaces, other scripts), or where the path looks as if it had been folded,
+    64 bits of digest of the original are appended: two paths do not share an id, and nobody can
+    name a file so that it takes the id of another.
 
     Args:
-        path: Path relative to the root of the source, with `/` between parts.
+        path: Path relative to the root of the source, with `/` between parts. A name that is not
+            UTF-8 is taken as the operating system gives it, with lone surrogates.
 
     Raises:
         ValueError: The path is empty or climbs out of the source with `..`.
@@ -97,10 +101,11 @@ def normalise_doc_id(path: str) -> str:
         raise ValueError(f"not a path inside a source: {path!r}")
     joined = "/".join(parts)
     folded = unicodedata.normalize("NFKD", joined).encode("ascii", "ignore").decode().lower()
-    slug = _SLUG.sub("-", folded)
-    if slug == joined:
+    # Folding can empty a part, or turn full-width dots into a climb.
+    slug = "/".join(part for part in _SLUG.sub("-", folded).split("/") if part not in ("", ".", ".."))
+    if slug == joined and not _MARKED.search(slug):
         return slug
-    return f"{slug.strip('/') or 'doc'}-{text_digest(joined)[:8]}"
+    return f"{slug or 'doc'}-{sha256_hex(joined.encode('utf-8', 'surrogatepass'))[:16]}"
 
 
 def revision_id(doc_id: str, state_key: str) -> str:

@@ -6,6 +6,7 @@ defaults. Only the edges call `load_settings`; nothing below reads the environme
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
 import tomllib
@@ -37,7 +38,9 @@ class Settings(BaseSettings):
         default=".stemma", description="Where versions, segments and vectors are: a folder or an fsspec URL."
     )
     catalog_url: str = Field(
-        default="", description="SQLAlchemy URL of the catalog; empty for SQLite inside a local home."
+        default="",
+        description="SQLAlchemy URL of the catalog; empty for SQLite inside a local home.",
+        repr=False,  # it may hold a password
     )
     contracts: Path = Field(default=Path("contracts"), description="Folder of *.odcs.yaml contracts.")
     signing_key: Path = Field(
@@ -88,6 +91,14 @@ def find_project(start: Path) -> Path:
     return start
 
 
+def _refuse_misspelt() -> None:
+    names = [f"STEMMA_{name.upper()}" for name in Settings.model_fields]
+    for found in sorted(name for name in os.environ if name.startswith("STEMMA_") and name not in names):
+        close = difflib.get_close_matches(found, names, n=1, cutoff=0.9)
+        if close:
+            raise ConfigurationError(f"{found} in the environment is no setting; did you mean {close[0]}?")
+
+
 def load_settings(project: Path | None = None, **overrides: Any) -> Settings:
     """Reads the settings of a project.
 
@@ -97,8 +108,10 @@ def load_settings(project: Path | None = None, **overrides: Any) -> Settings:
         **overrides: Values that win over environment and file.
 
     Raises:
-        ConfigurationError: stemma.toml is not TOML, or a value is unknown or invalid.
+        ConfigurationError: stemma.toml is not TOML, or a value is unknown or invalid; also when a name in
+            the environment is nearly that of a setting, since it would be passed over in silence.
     """
+    _refuse_misspelt()
     named = os.environ.get("STEMMA_PROJECT")
     folder = (project or (Path(named) if named else find_project(Path.cwd()))).absolute()
     path = folder / PROJECT_FILE

@@ -8,6 +8,7 @@ same name are an error. Pointers (alias projections) are the one thing that may 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -111,16 +112,13 @@ class Store:
         Raises:
             DigestMismatch: Other bytes are published under this name.
         """
+        if self.is_local:
+            with self.scratch() as folder:
+                (folder / "bytes").write_bytes(data)
+                return self.publish_file(name, folder / "bytes")
         digest = hashlib.sha256(data).hexdigest()
-        if self.exists(name):
-            found = hashlib.sha256(self.read_bytes(name)).hexdigest()
-            if found != digest:
-                raise DigestMismatch(
-                    f"{name} in {self.url} is published with sha256 {found[:12]}..., refusing to "
-                    f"replace it by {digest[:12]}.... Published files never change."
-                )
-            return digest
-        self.replace(name, data)
+        if not self._is_published(name, digest):
+            self.replace(name, data)
         return digest
 
     def publish_file(self, name: str, local: Path) -> str:
@@ -137,24 +135,26 @@ class Store:
             DigestMismatch: Other bytes are published under this name.
         """
         digest = file_digest(local)
-        if self.exists(name):
-            with self.open(name) as handle:
-                found = _stream_digest(handle)
-            if found != digest:
-                raise DigestMismatch(
-                    f"{name} in {self.url} is published with sha256 {found[:12]}..., refusing to "
-                    f"replace it by {digest[:12]}.... Published files never change."
-                )
+        if self._is_published(name, digest):
             return digest
-        if self.is_local:
-            target = Path(self.path(name))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _sync_file(local)
-            local.replace(target)
-            _sync_folder(target.parent)
-        else:
+        if not self.is_local:
             self.fs.put_file(str(local), self.path(name))
+        elif not _claim(local, Path(self.path(name))):
+            self._is_published(name, digest)
         return digest
+
+    def _is_published(self, name: str, digest: str) -> bool:
+        """Whether a file is there already with this digest; with another one it is an error."""
+        if not self.exists(name):
+            return False
+        with self.open(name) as handle:
+            found = _stream_digest(handle)
+        if found != digest:
+            raise DigestMismatch(
+                f"{name} in {self.url} is published with sha256 {found[:12]}..., refusing to "
+                f"replace it by {digest[:12]}.... Published files never change."
+            )
+        return True
 
     def publish_folder(self, name: str, local: Path, last: str) -> None:
         """Publishes a whole folder as one.
@@ -176,20 +176,29 @@ class Store:
         if self.is_local:
             for path in files:
                 _sync_file(path)
-            target = Path(self.path(name))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            local.rename(target)
-            _sync_folder(target.parent)
+            self._rename_folder(name, local)
             return
         for path in sorted(files, key=lambda path: path.name == last):
             self.fs.put_file(str(path), self.path(f"{name}/{path.relative_to(local).as_posix()}"))
+
+    def _rename_folder(self, name: str, local: Path) -> None:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (local, *(path for path in local.rglob("*") if path.is_dir())):
+            _sync_folder(folder)
+        try:
+            local.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise FileExistsError(f"{name} is already published in {self.url}") from error
+        _sync_folder(target.parent)
 
     def replace(self, name: str, data: bytes) -> None:
         """Writes a pointer atomically; the one operation that may change what a name holds."""
         target = self.path(name)
         if not self.is_local:
-            with self.fs.open(target, "wb") as handle:
-                handle.write(data)
+            self.fs.pipe_file(target, data)  # one request: an opened file would be seen half written
             return
         folder = Path(target).parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -217,9 +226,9 @@ class Store:
         On a local home it lies inside the home, so that publishing is a rename.
         """
         if self.is_local:
-            parent = Path(self.path(_SCRATCH))
-            parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
+            # Not mkdtemp: a folder that is published keeps its mode, and readers may be other users.
+            folder = Path(self.path(_SCRATCH)) / uuid.uuid4().hex
+            folder.mkdir(parents=True)
         else:
             folder = Path(tempfile.mkdtemp(prefix="stemma-"))
         try:
@@ -279,6 +288,34 @@ def _stream_digest(handle: IO[bytes]) -> str:
     while block := handle.read(1 << 20):
         digest.update(block)
     return digest.hexdigest()
+
+
+def _claim(local: Path, target: Path) -> bool:
+    """Moves a file to a name that is free; returns whether it was, also when others try at once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _sync_file(local)
+    try:
+        target.hardlink_to(local)
+        local.unlink()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        # No hard links there, or another file system: a rename is atomic still, the last one wins.
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK):
+            raise
+        _move(local, target)
+    _sync_folder(target.parent)
+    return True
+
+
+def _move(local: Path, target: Path) -> None:
+    temporary = target.with_name(f"{_SCRATCH}-{uuid.uuid4().hex}")
+    try:
+        shutil.move(local, temporary)
+        _sync_file(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _sync_file(path: Path) -> None:

@@ -224,7 +224,7 @@ class Finding:
     scope: Scope = Scope.DOCUMENT
     span: Span | None = None
     quote: str = ""
-    detail: Mapping[str, Any] = EMPTY
+    detail: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,8 +444,8 @@ class Receipt:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     counts: Counts = field(default_factory=Counts)
-    figures: Mapping[str, int | float | str] = EMPTY
-    fingerprints: Mapping[str, str] = EMPTY
+    figures: Mapping[str, int | float | str] = field(default_factory=lambda: EMPTY)
+    fingerprints: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the receipt as a JSON object of plain lists, dictionaries and scalars."""

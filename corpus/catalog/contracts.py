@@ -1,0 +1,49 @@
+"""Contract versions: what was promised, as it read when it was first used."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from corpus.catalog import rows
+from corpus.catalog.records import ContractRecord
+from corpus.catalog.tables import ContractRow
+from corpus.errors import ContractError
+from corpus.types import utc_now
+
+
+def register(tx: Session, *, name: str, version: str, digest: str, yaml: str) -> None:
+    """Notes that a contract version is in use.
+
+    Args:
+        tx: The transaction.
+        name: The contract's name.
+        version: Its version.
+        digest: Digest of its meaning.
+        yaml: Its text.
+
+    Raises:
+        ContractError: The same version was registered with another meaning.
+    """
+    now = utc_now()
+    record = ContractRecord(name=name, version=version, digest=digest, yaml=yaml, registered_at=now, seen_at=now)
+    rows.insert(tx, ContractRow, [rows.values(record)], key=("name", "version"), update=("seen_at",))
+    here = (ContractRow.name == name, ContractRow.version == version)
+    known = tx.execute(select(ContractRow.digest).where(*here)).scalar_one()
+    if known != digest:
+        raise ContractError(
+            f"contract {name!r} version {version} was used before with other terms (digest {known[:12]}, now "
+            f"{digest[:12]}). A version never changes its meaning: raise the contract's version and run again."
+        )
+
+
+def latest(tx: Session, name: str) -> ContractRecord | None:
+    """Returns the version of a contract that was registered last; None for an unknown name."""
+    statement = select(*rows.columns(ContractRow, ContractRecord)).where(ContractRow.name == name)
+    newest = statement.order_by(ContractRow.seen_at.desc(), ContractRow.registered_at.desc())
+    return rows.first(tx, ContractRecord, newest)
+
+
+def names(tx: Session) -> tuple[str, ...]:
+    """Returns the names of all contracts ever registered, sorted."""
+    return tuple(tx.execute(select(ContractRow.name).distinct().order_by(ContractRow.name)).scalars())

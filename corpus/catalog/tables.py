@@ -1,0 +1,355 @@
+"""Tables of the system of record: decisions and pointers, never content.
+
+Typed for SQLAlchemy 2. The classes describe tables only: queries select columns, and what leaves the
+catalog are the records of `corpus.catalog.records`. A change here needs a migration; a test compares
+the two on both databases.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
+RUN_STATES = ("running", "succeeded", "failed")
+VERSION_STATES = ("candidate", "released", "retired")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, kept and given back in UTC on both databases (SQLite itself has no zones)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Returns the time in UTC; a naive one is refused, since nobody can say when it was."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"the catalog takes aware times only, got the naive {value.isoformat()}")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Returns the stored time, aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class JsonTuple(TypeDecorator[tuple[Any, ...]]):
+    """A JSON array that comes back as a tuple, so that a record stays frozen."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...]:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Returns the stored array as a tuple."""
+        return tuple(value)
+
+
+class OptionalText(TypeDecorator[str]):
+    """An optional foreign key: the empty text outside, NULL inside."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Returns NULL for the empty text."""
+        return value or None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str:  # noqa: ARG002 - the signature is SQLAlchemy's
+        """Returns the empty text for NULL."""
+        return value or ""
+
+
+# Ids are sorted and compared by code point on both databases: the order of active revisions decides
+# the order of an index, which must not depend on the locale of a database server.
+KEY = String().with_variant(String(collation="C"), "postgresql")
+OPTIONAL_KEY = OptionalText().with_variant(OptionalText(collation="C"), "postgresql")
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+class ContractRow(Base):
+    """One version of one contract, as it was first seen."""
+
+    __tablename__ = "contracts"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    version: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    yaml: Mapped[str] = mapped_column(Text)
+    registered_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class RunRow(Base):
+    """One run of one contract."""
+
+    __tablename__ = "runs"
+    __table_args__ = (_one_of("state", RUN_STATES), Index(None, "contract", "started_at"))
+    run_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    contract: Mapped[str] = mapped_column(KEY)
+    kind: Mapped[str] = mapped_column(String)
+    actor: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    receipt: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class SegmentRow(Base):
+    """One immutable batch of revisions and their chunks; `id` keeps the digest table small."""
+
+    __tablename__ = "segments"
+    __table_args__ = (UniqueConstraint("segment_id"), Index(None, "contract"))
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    segment_id: Mapped[str] = mapped_column(KEY)
+    contract: Mapped[str] = mapped_column(KEY)
+    chunker_fingerprint: Mapped[str] = mapped_column(String)
+    assess_fingerprint: Mapped[str] = mapped_column(String)
+    documents: Mapped[int] = mapped_column(Integer)
+    chunks: Mapped[int] = mapped_column(Integer)
+    documents_sha256: Mapped[str] = mapped_column(String)
+    chunks_sha256: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(KEY)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DocumentRow(Base):
+    """What one document's source says now: one standing row per document."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        _one_of("state", DOCUMENT_STATES),
+        CheckConstraint("state <> 'active' OR segment_id IS NOT NULL", name="active_has_segment"),
+        Index(None, "contract", "state"),
+        Index(None, "segment_id"),
+    )
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    doc_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    uri: Mapped[str] = mapped_column(String)
+    path: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    state_key: Mapped[str] = mapped_column(String)
+    raw_sha256: Mapped[str] = mapped_column(String)
+    sidecar_sha256: Mapped[str] = mapped_column(String)
+    size: Mapped[int] = mapped_column(BigInteger)
+    modified_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    revision_id: Mapped[str] = mapped_column(KEY)
+    segment_id: Mapped[str] = mapped_column(
+        OPTIONAL_KEY, ForeignKey("segments.segment_id", ondelete="SET NULL"), nullable=True
+    )
+    outcome: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(KEY)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class RevisionRow(Base):
+    """History: every revision that was ever made active, and by which run."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (Index(None, "segment_id"),)
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    doc_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    revision_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    run_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    raw_sha256: Mapped[str] = mapped_column(String)
+    segment_id: Mapped[str] = mapped_column(
+        OPTIONAL_KEY, ForeignKey("segments.segment_id", ondelete="SET NULL"), nullable=True
+    )
+    activated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DecisionRow(Base):
+    """What one run decided about one revision, with reasons and findings."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (UniqueConstraint("contract", "doc_id", "revision_id", "run_id"),)
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    contract: Mapped[str] = mapped_column(KEY)
+    doc_id: Mapped[str] = mapped_column(KEY)
+    revision_id: Mapped[str] = mapped_column(KEY)
+    run_id: Mapped[str] = mapped_column(KEY)
+    outcome: Mapped[str] = mapped_column(String)
+    reasons: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    quality_score: Mapped[float | None]
+    digital_source_type: Mapped[str] = mapped_column(String)
+    origin_basis: Mapped[str] = mapped_column(String)
+    actor: Mapped[str] = mapped_column(String)
+    decided_at: Mapped[datetime] = mapped_column(UtcTime)
+    findings: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+
+
+class OverrideRow(Base):
+    """A person's decision about one document at one content."""
+
+    __tablename__ = "overrides"
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    doc_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    raw_sha256: Mapped[str] = mapped_column(KEY, primary_key=True)
+    outcome: Mapped[str] = mapped_column(String)
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class EmbedderRow(Base):
+    """One vector space."""
+
+    __tablename__ = "embedders"
+    fingerprint: Mapped[str] = mapped_column(KEY, primary_key=True)
+    model: Mapped[str] = mapped_column(String)
+    revision: Mapped[str] = mapped_column(String)
+    dimension: Mapped[int] = mapped_column(Integer)
+    parts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class EmbedderNameRow(Base):
+    """The space that a model name and revision were last accepted to mean."""
+
+    __tablename__ = "embedder_names"
+    model: Mapped[str] = mapped_column(KEY, primary_key=True)
+    revision: Mapped[str] = mapped_column(KEY, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(KEY, ForeignKey("embedders.fingerprint"))
+
+
+class VectorsRow(Base):
+    """The vectors of one segment in one space."""
+
+    __tablename__ = "vectors"
+    __table_args__ = (Index(None, "embedder_fingerprint"),)
+    segment_id: Mapped[str] = mapped_column(
+        KEY, ForeignKey("segments.segment_id", ondelete="CASCADE"), primary_key=True
+    )
+    embedder_fingerprint: Mapped[str] = mapped_column(KEY, ForeignKey("embedders.fingerprint"), primary_key=True)
+    rows: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(String)
+    runtime: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ChunkDigestRow(Base):
+    """Where a chunk's text first stands in a segment: 32 bytes, a small number and a row."""
+
+    __tablename__ = "chunk_digests"
+    __table_args__ = (Index(None, "segment"), {"sqlite_with_rowid": False})
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    segment: Mapped[int] = mapped_column(NUMBER, ForeignKey("segments.id", ondelete="CASCADE"), primary_key=True)
+    row: Mapped[int] = mapped_column(Integer)
+
+
+class AnswerRow(Base):
+    """An answer that a RAG system served; `id` keeps the gram table small."""
+
+    __tablename__ = "answers"
+    __table_args__ = (UniqueConstraint("answer_id"),)
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    answer_id: Mapped[str] = mapped_column(KEY)
+    system: Mapped[str] = mapped_column(String)
+    model: Mapped[str] = mapped_column(String)
+    served_at: Mapped[datetime] = mapped_column(UtcTime)
+    text: Mapped[str | None] = mapped_column(Text)
+    text_sha256: Mapped[str] = mapped_column(String)
+    retrieved: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    cited: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    index_version: Mapped[str] = mapped_column(String)
+    gram_count: Mapped[int] = mapped_column(Integer)
+    decidable: Mapped[bool]
+    context_known: Mapped[bool]
+
+
+class AnswerGramRow(Base):
+    """One fingerprint gram of one answer, as a signed 64-bit number."""
+
+    __tablename__ = "answer_grams"
+    __table_args__ = (Index(None, "answer"), {"sqlite_with_rowid": False})
+    gram: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    answer: Mapped[int] = mapped_column(NUMBER, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True)
+
+
+class VersionRow(Base):
+    """One immutable index version."""
+
+    __tablename__ = "versions"
+    __table_args__ = (_one_of("state", VERSION_STATES),)
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    contract: Mapped[str] = mapped_column(KEY)
+    contract_version: Mapped[str] = mapped_column(String)
+    manifest_sha256: Mapped[str] = mapped_column(String)
+    identity: Mapped[str] = mapped_column(String)
+    embedder_fingerprint: Mapped[str] = mapped_column(String)
+    chunker_fingerprint: Mapped[str] = mapped_column(String)
+    documents: Mapped[int] = mapped_column(Integer)
+    chunks: Mapped[int] = mapped_column(Integer)
+    path: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(KEY)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    manifest: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class AliasRow(Base):
+    """A name that points to one version; the generation makes a lost race visible."""
+
+    __tablename__ = "aliases"
+    __table_args__ = (ForeignKeyConstraint(["name", "number"], ["versions.name", "versions.number"]),)
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    alias: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer)
+    generation: Mapped[int] = mapped_column(Integer)
+    moved_at: Mapped[datetime] = mapped_column(UtcTime)
+    actor: Mapped[str] = mapped_column(String)
+
+
+class AuditRow(Base):
+    """One link of the audit log's hash chain."""
+
+    __tablename__ = "audit_log"
+    number: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    actor: Mapped[str] = mapped_column(String)
+    action: Mapped[str] = mapped_column(String)
+    subject: Mapped[str] = mapped_column(String)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    previous: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,160 @@
+"""Index versions, and the aliases that point to them: moved by compare-and-swap, or not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session
+
+from corpus.catalog import audit, rows
+from corpus.catalog.records import AliasState, VersionRecord
+from corpus.catalog.tables import AliasRow, VersionRow
+from corpus.errors import ConcurrentRelease, ConfigurationError
+from corpus.types import utc_now
+
+
+def add(tx: Session, version: VersionRecord) -> None:
+    """Keeps a version; adding the same manifest again changes nothing.
+
+    Raises:
+        ConcurrentRelease: Another release took this number.
+    """
+    if rows.insert_new(tx, VersionRow, rows.values(version), key=("name", "number")):
+        return
+    known = get(tx, version.name, version.number)
+    if known is None or known.manifest_sha256 != version.manifest_sha256:
+        raise ConcurrentRelease(
+            f"version v{version.number:06d} of {version.name!r} was taken by another release. Nothing was "
+            "published; run the release again, it will take the next number."
+        )
+
+
+def get(tx: Session, name: str, number: int) -> VersionRecord | None:
+    """Returns a version; None where there is none of that number."""
+    return rows.first(tx, VersionRecord, _all(name).where(VersionRow.number == number))
+
+
+def all_of(tx: Session, name: str) -> tuple[VersionRecord, ...]:
+    """Returns every version of an index, oldest first."""
+    return tuple(rows.read(tx, VersionRecord, _all(name).order_by(VersionRow.number)))
+
+
+def _all(name: str) -> Select[Any]:
+    return select(*rows.columns(VersionRow, VersionRecord)).where(VersionRow.name == name)
+
+
+def latest_number(tx: Session, name: str) -> int:
+    """Returns the highest version number of an index in use; 0 where there is none."""
+    return tx.execute(select(func.max(VersionRow.number)).where(VersionRow.name == name)).scalar() or 0
+
+
+def set_state(tx: Session, name: str, number: int, state: str) -> None:
+    """Notes that a version is now `candidate`, `released` or `retired`.
+
+    Raises:
+        ConfigurationError: There is no such version.
+    """
+    _require(tx, name, number)
+    tx.execute(update(VersionRow).where(VersionRow.name == name, VersionRow.number == number).values(state=state))
+
+
+def alias(tx: Session, name: str, alias: str) -> AliasState | None:
+    """Returns where an alias points; None where it was never set."""
+    return rows.first(tx, AliasState, _aliases(name).where(AliasRow.alias == alias))
+
+
+def aliases(tx: Session, name: str) -> tuple[AliasState, ...]:
+    """Returns every alias of an index, by name."""
+    return tuple(rows.read(tx, AliasState, _aliases(name).order_by(AliasRow.alias)))
+
+
+def _aliases(name: str) -> Select[Any]:
+    own = rows.columns(AliasRow, AliasState, without=("manifest_sha256",))
+    pointed = (VersionRow.name == AliasRow.name) & (VersionRow.number == AliasRow.number)
+    return select(*own, VersionRow.manifest_sha256).join(VersionRow, pointed).where(AliasRow.name == name)
+
+
+def move_alias(
+    tx: Session, *, name: str, alias: str, number: int, expected_generation: int | None, actor: str, reason: str
+) -> AliasState:
+    """Points an alias to a version, if nobody else moved it first, and writes that to the audit log.
+
+    Args:
+        tx: The transaction.
+        name: The index.
+        alias: The alias.
+        number: The version to point to.
+        expected_generation: The generation that the caller saw; None when it saw no such alias.
+        actor: Who moves it.
+        reason: Why, in words.
+
+    Returns:
+        The alias after the move.
+
+    Raises:
+        ConfigurationError: There is no such version.
+        ConcurrentRelease: The alias is not at that generation; nothing is changed.
+    """
+    # The log's lock comes first, here as everywhere, so that two moves can wait for but not block each other.
+    audit.lock(tx)
+    before = _alias_state(tx, name, alias)
+    version = _require(tx, name, number)
+    moved = AliasState(
+        name=name,
+        alias=alias,
+        number=number,
+        generation=(expected_generation or 0) + 1,
+        moved_at=utc_now(),
+        actor=actor,
+        manifest_sha256=version.manifest_sha256,
+    )
+    if not _swap(tx, moved, expected_generation):
+        raise ConcurrentRelease(_moved_first(moved, before, expected_generation))
+    detail = {
+        "from": before.number if before else None,
+        "to": number,
+        "generation": moved.generation,
+        "manifest_sha256": moved.manifest_sha256,
+        "reason": reason,
+    }
+    audit.append(tx, actor=actor, action="alias.move", subject=f"{name}@{alias}", detail=detail, at=moved.moved_at)
+    return moved
+
+
+# Inside `move_alias` the word is the alias's name.
+_alias_state = alias
+
+
+def _swap(tx: Session, moved: AliasState, expected_generation: int | None) -> bool:
+    values: dict[str, int | str | datetime] = {
+        "number": moved.number,
+        "generation": moved.generation,
+        "moved_at": moved.moved_at,
+        "actor": moved.actor,
+    }
+    if expected_generation is None:
+        row = {"name": moved.name, "alias": moved.alias, **values}
+        return rows.insert_new(tx, AliasRow, row, key=("name", "alias"))
+    here = (AliasRow.name == moved.name, AliasRow.alias == moved.alias, AliasRow.generation == expected_generation)
+    swapped = tx.execute(update(AliasRow).where(*here).values(**values).returning(AliasRow.generation))
+    return swapped.first() is not None
+
+
+def _moved_first(wanted: AliasState, found: AliasState | None, expected: int | None) -> str:
+    saw = f"generation {expected}" if expected is not None else "no such alias"
+    now = f"generation {found.generation}, v{found.number:06d}, moved by {found.actor}" if found else "not there"
+    return (
+        f"alias {wanted.alias!r} of {wanted.name!r} was moved by somebody else: expected {saw}, it is {now}. "
+        "It was left where it is; look at it with `stemma index list` and run again."
+    )
+
+
+def _require(tx: Session, name: str, number: int) -> VersionRecord:
+    version = get(tx, name, number)
+    if version is None:
+        known = tx.execute(select(VersionRow.number).where(VersionRow.name == name).order_by(VersionRow.number))
+        listed = ", ".join(f"v{found:06d}" for found in known.scalars()) or "none"
+        raise ConfigurationError(f"index {name!r} has no version v{number:06d}. Known: {listed}.")
+    return version
