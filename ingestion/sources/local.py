@@ -1,0 +1,150 @@
+"""A folder of this machine: a fast listing, and reads that are whole or fail.
+
+Links that lead out of the folder are not followed, and links to folders are not followed at all,
+so a listing is confined and ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
+from ingestion.sources.listing import Entry
+
+_SCHEME = "file://"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlace:
+    """A folder.
+
+    Attributes:
+        root: Its absolute path.
+        attempts: Reads that are tried before a file counts as torn.
+    """
+
+    root: str
+    attempts: int = 3
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields every regular file, in no particular order; hidden ones are left out.
+
+        Raises:
+            SourceUnavailable: A folder cannot be listed. A partial listing is never returned as whole.
+        """
+        real_root = os.path.realpath(self.root)
+        folders = [self.root]
+        while folders:
+            folder = folders.pop()
+            for item in self._scan(folder):
+                if item.name.startswith("."):
+                    continue
+                if item.is_dir(follow_symlinks=False):
+                    folders.append(item.path)
+                elif entry := self._entry(item, real_root):
+                    yield entry
+
+    def _scan(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as items:
+                return list(items)
+        except OSError as error:
+            raise SourceUnavailable(
+                f"folder {folder} cannot be listed: {error.strerror}. Nothing was taken from the source; "
+                "make the folder readable, or mend the path in the contract's servers section."
+            ) from error
+
+    def _entry(self, item: os.DirEntry[str], real_root: str) -> Entry | None:
+        if item.is_symlink() and not is_inside(os.path.realpath(item.path), real_root):
+            return None
+        try:
+            status = item.stat()
+        except OSError:  # deleted since the folder was listed, or a link to nothing
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        path = os.fsencode(item.path[len(self.root) :].lstrip("/"))
+        return Entry(
+            path=path.decode("utf-8", "backslashreplace"),
+            uri=_SCHEME + quote_from_bytes(os.fsencode(item.path)),
+            size=status.st_size,
+            modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+            version_tag=f"{status.st_ino:x}-{status.st_mtime_ns:x}",
+        )
+
+    def read(self, uri: str, limit: int) -> bytes:
+        """Reads one file whole, at one revision.
+
+        Args:
+            uri: As `entries` gave it.
+            limit: Most bytes that are read.
+
+        Raises:
+            TornRead: It kept changing.
+            SourceGone: It is no longer there, or now leads out of the folder.
+            SourceUnavailable: It cannot be read.
+            ParseError: It is larger than `limit` (code `too_large`).
+        """
+        path = os.fsdecode(unquote_to_bytes(uri.removeprefix(_SCHEME)))
+        last = ""
+        for _ in range(self.attempts):
+            data, moved = self._read_once(path, limit)
+            digest = hashlib.sha256(data).hexdigest()
+            if not moved or digest == last:
+                return data
+            last = digest
+        raise TornRead(f"{uri} changed during each of {self.attempts} reads. Run again when its writer is done.")
+
+    def _read_once(self, path: str, limit: int) -> tuple[bytes, bool]:
+        try:
+            with Path(path).open("rb") as handle:
+                self._confine(handle.fileno(), path)
+                before = _signature(os.fstat(handle.fileno()))
+                data = handle.read(limit + 1)
+                after = _signature(os.fstat(handle.fileno()))
+        except FileNotFoundError as error:
+            raise SourceGone(f"{path} is no longer there. List the source again.") from error
+        except OSError as error:
+            raise SourceUnavailable(f"{path} cannot be read: {error.strerror}.") from error
+        if len(data) > limit:
+            raise too_large(after[0], limit)
+        return data, before != after or len(data) != after[0]
+
+    def _confine(self, descriptor: int, path: str) -> None:
+        """Raises SourceGone where an open file lies outside the folder, by way of a link or otherwise."""
+        folder = os.open(self.root, os.O_PATH)
+        try:
+            real_root = _place_of(folder)
+        finally:
+            os.close(folder)
+        if not is_inside(_place_of(descriptor), real_root):
+            raise SourceGone(f"{path} leads out of the source {self.root}. List the source again.")
+
+
+def _place_of(descriptor: int) -> str:
+    """Returns where an open file really is: one call, and true of the very file that is read (proc(5))."""
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
+def is_inside(path: str, root: str) -> bool:
+    """Whether a real path is the root or below it."""
+    return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+def too_large(size: int, limit: int) -> ParseError:
+    """Returns the error for a document of more bytes than are read."""
+    return ParseError(
+        f"The document has {size} bytes; at most {limit} are read. Split it, or raise max_document_bytes.",
+        code="too_large",
+    )
+
+
+def _signature(status: os.stat_result) -> tuple[int, int, int]:
+    return (status.st_size, status.st_mtime_ns, status.st_ino)

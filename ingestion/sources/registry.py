@@ -1,0 +1,13 @@
+"""Names of the sources: the server types of ODCS, all files under one fsspec URL."""
+
+from __future__ import annotations
+
+from corpus.plugins import Registry
+
+_FILES = "ingestion.sources.files:FilesSource"
+
+SOURCES = Registry(
+    seam="source",
+    group="stemma.sources",
+    table=dict.fromkeys(("files", "local", "s3", "gcs", "azure", "sftp", "custom"), _FILES),
+)
