@@ -1,0 +1,198 @@
+"""Builds the files of a version beside the one that is served. Nothing here publishes.
+
+Equal input on one runtime gives equal bytes: rows are sorted, no clock is read, and how the rows
+were spread over segments does not show. The vectors pass through a file on disk; what has to fit
+into memory is one range of documents, and the FAISS index itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from corpus import batches
+from corpus.errors import IntegrityError
+from corpus.ids import canonical_json, text_digest
+from corpus.seams import Vectors
+from corpus.storage import Store, file_digest
+from corpus.types import Counts
+from index import layout, search
+from index.canaries import CANARY_TEXTS
+from index.manifest import CanaryInfo, ContractRef, FileRef, FingerprintRef, GateResult, IndexInfo, Manifest, RunInfo
+from index.spill import ActiveRevision, Range, Space, sorted_ranges, unit_vectors
+from index.summary import CHUNK_COLUMNS, DOCUMENT_COLUMNS, Summary, Tally
+
+_VECTORS = "vectors.f32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildSpec:
+    """What to build.
+
+    Attributes:
+        embedder_fingerprint: The space whose vectors are taken.
+        dimension: Numbers per vector.
+        factory: FAISS factory string, as the contract says.
+        contract_yaml: Bytes of the contract, kept in the version.
+        canaries: Vectors of `CANARY_TEXTS` in this space, shape `(64, dimension)`.
+    """
+
+    embedder_fingerprint: str
+    dimension: int
+    factory: str
+    contract_yaml: bytes
+    canaries: Vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A version's content, not yet sealed.
+
+    Attributes:
+        folder: Local folder with `layout.CONTENT_FILES`.
+        summary: What is inside.
+        index: The FAISS index.
+        canaries: The canary vectors.
+        files: File name to size and digest.
+    """
+
+    folder: Path
+    summary: Summary
+    index: IndexInfo
+    canaries: CanaryInfo
+    files: dict[str, FileRef]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a manifest says beside what the files hold; the attributes are those of `Manifest`."""
+
+    name: str
+    number: int
+    previous: int | None
+    created_at: datetime
+    run: RunInfo
+    contract: ContractRef
+    fingerprints: Mapping[str, FingerprintRef]
+    runtime: Mapping[str, str]
+    conservation: Counts
+
+
+def build_version(scratch: Path, store: Store, spec: BuildSpec, active: Iterable[ActiveRevision]) -> Built:
+    """Builds the content of a version from the segments that hold the active revisions.
+
+    Args:
+        scratch: An empty local folder, from `Store.scratch`.
+        store: The home with `segments/` and `vectors/`.
+        spec: What to build.
+        active: One revision per document, in any order.
+
+    Returns:
+        The files, in `scratch/version`, and what is known about them.
+
+    Raises:
+        IntegrityError: Stored rows contradict each other, or a vector is none (`index.spill`).
+        ConfigurationError: The factory is not offered, or needs more chunks than there are.
+    """
+    folder, work = scratch / "version", scratch / "work"
+    folder.mkdir()
+    work.mkdir()
+    space = Space(fingerprint=spec.embedder_fingerprint, dimension=spec.dimension)
+    summary = _write_rows(folder, work, sorted_ranges(store, space, active, work))
+    vectors = _map_vectors(work / _VECTORS, summary.contents.chunks, spec.dimension)
+    index = _write_index(folder / layout.INDEX, spec.factory, vectors)
+    canaries = _write_canaries(folder / layout.CANARIES, spec)
+    (folder / layout.CONTRACT).write_bytes(spec.contract_yaml)
+    (folder / layout.REPORT).write_bytes(canonical_json(summary.to_json()))
+    files = {name: file_ref(folder / name) for name in layout.CONTENT_FILES}
+    return Built(folder=folder, summary=summary, index=index, canaries=canaries, files=files)
+
+
+def manifest_of(built: Built, facts: Circumstances, gates: Iterable[GateResult] = ()) -> Manifest:
+    """Returns the manifest of built files, ready to be sealed (`index.release.seal`)."""
+    return Manifest(
+        name=facts.name,
+        number=facts.number,
+        previous=facts.previous,
+        created_at=facts.created_at,
+        run=facts.run,
+        contract=facts.contract,
+        fingerprints=facts.fingerprints,
+        runtime=facts.runtime,
+        conservation=facts.conservation,
+        contents=built.summary.contents,
+        origin=built.summary.origin,
+        quality=built.summary.quality,
+        freshness=built.summary.freshness,
+        index=built.index,
+        canaries=built.canaries,
+        gates=tuple(gates),
+        files=built.files,
+    )
+
+
+def file_ref(path: Path) -> FileRef:
+    """Returns size and digest of a local file."""
+    return FileRef(size=path.stat().st_size, sha256=file_digest(path))
+
+
+def canary_info(vectors: Vectors) -> CanaryInfo:
+    """Returns what a manifest says of canary vectors, shape `(texts, dimension)`."""
+    data = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
+    return CanaryInfo(count=len(vectors), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _write_rows(folder: Path, work: Path, ranges: Iterable[Range]) -> Summary:
+    tally = Tally()
+    with (
+        pq.ParquetWriter(folder / layout.DOCUMENTS, batches.DOCUMENTS, compression="zstd") as documents,
+        pq.ParquetWriter(folder / layout.CHUNKS, batches.CHUNKS, compression="zstd") as chunks,
+        (work / _VECTORS).open("wb") as vectors,
+    ):
+        for part in ranges:
+            documents.write_table(part.documents)
+            chunks.write_table(part.chunks)
+            vectors.write(np.ascontiguousarray(part.vectors, dtype="<f4").tobytes())
+            tally.add_range(
+                part.documents.select(DOCUMENT_COLUMNS).to_pydict(), part.chunks.select(CHUNK_COLUMNS).to_pydict()
+            )
+    return tally.summary()
+
+
+def _map_vectors(path: Path, rows: int, dimension: int) -> Vectors:
+    if not rows:
+        return np.zeros((0, dimension), dtype=np.float32)
+    return np.memmap(path, dtype="<f4", mode="r", shape=(rows, dimension))
+
+
+def _write_index(path: Path, factory: str, vectors: Vectors) -> IndexInfo:
+    index = search.make_index(factory, vectors)
+    search.write_index(index, path)
+    recall, sample = search.measure_recall(index, vectors)
+    return IndexInfo(
+        factory=factory,
+        metric=search.METRIC,
+        dimension=vectors.shape[1],
+        vectors=int(index.ntotal),
+        recall_at_10=recall,
+        recall_sample=sample,
+    )
+
+
+def _write_canaries(path: Path, spec: BuildSpec) -> CanaryInfo:
+    if spec.canaries.shape != (len(CANARY_TEXTS), spec.dimension):
+        raise IntegrityError(
+            f"canary vectors have shape {spec.canaries.shape}, not {(len(CANARY_TEXTS), spec.dimension)}. "
+            "Embed CANARY_TEXTS with the model of this version."
+        )
+    digests = tuple(text_digest(text) for text in CANARY_TEXTS)
+    batches.write_vectors(path, [(digests, spec.canaries)], spec.dimension)
+    written = batches.read_table(path)
+    unit_vectors(written["vector"], spec.dimension, written["text_sha256"])
+    return canary_info(spec.canaries)

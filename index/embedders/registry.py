@@ -1,0 +1,83 @@
+"""Which embedders exist, how a contract names one, and the two things done with a name.
+
+`describe_embedder` says which space a name stands for and reads files only: an unchanged run does
+nothing else. `load_embedder` gives something that embeds. A name is an entry of `EMBEDDERS` (ours, or
+an entry point of the group `stemma.embedders`) or `path:` and a sentence-transformers folder.
+
+An entry is an `index.embedders.space.Family`: an object that describes and loads.
+"""
+
+from __future__ import annotations
+
+from corpus.errors import FingerprintMismatch
+from corpus.plugins import Registry
+from corpus.seams import Embedder
+from index.embedders.space import Family, Precision, Space
+from index.fingerprint import require_pin
+
+_SENTENCE_TRANSFORMER = "index.embedders.sentence_transformer:FAMILY"
+
+EMBEDDERS = Registry(
+    "embedder",
+    "stemma.embedders",
+    {
+        "all-MiniLM-L6-v2": _SENTENCE_TRANSFORMER,
+        "sentence-transformers/all-MiniLM-L6-v2": _SENTENCE_TRANSFORMER,
+        "wordllama-256": "index.embedders.static:FAMILY",
+    },
+)
+
+
+def describe_embedder(model: str, *, revision: str | None = None) -> Space:
+    """Says which vector space a model name stands for now, without loading the model.
+
+    Args:
+        model: A registered name, or `path:` and a folder (relative to the working directory).
+        revision: The revision that a contract declares; one that looks like a fingerprint is a pin
+            (`index.fingerprint.require_pin`).
+
+    Raises:
+        ConfigurationError: The name is unknown, or its files are missing or unusable.
+        FingerprintMismatch: The revision pins another space.
+    """
+    space = _family(model).describe(model)
+    require_pin(model, revision, space.fingerprint)
+    return space
+
+
+def load_embedder(
+    model: str,
+    *,
+    revision: str | None = None,
+    precision: Precision = "auto",
+    compile: bool = False,  # noqa: A002 - the setting's name
+) -> Embedder:
+    """Loads an embedder.
+
+    Args:
+        model: A registered name, or `path:` and a folder.
+        revision: As for `describe_embedder`.
+        precision: Element type of the matrix work; `auto` takes bf16 where the processor has it and
+            the model keeps its directions in it.
+        compile: Compile the model first: seconds of preparation, then faster.
+
+    Raises:
+        ConfigurationError: The name is unknown, or its files are missing or unusable.
+        FingerprintMismatch: The revision pins another space, or the files changed while they were
+            being loaded.
+    """
+    space = describe_embedder(model, revision=revision)
+    embedder = _family(model).load(space, precision, compiled=compile)
+    again = describe_embedder(model, revision=revision)
+    if again.fingerprint != space.fingerprint:
+        raise FingerprintMismatch(
+            f"the files of embedder {model!r} changed while it was being loaded ({space.fingerprint[:12]} before, "
+            f"{again.fingerprint[:12]} after). Nothing was embedded. Run again when nobody is replacing them."
+        )
+    return embedder
+
+
+def _family(model: str) -> Family:
+    target = EMBEDDERS.load("all-MiniLM-L6-v2" if model.startswith("path:") else model)
+    family: Family = target
+    return family

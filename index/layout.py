@@ -1,0 +1,68 @@
+"""Where the parts of an index are inside a home. Names only: nothing here reads or writes.
+
+indexes/<name>/v000042/...           one immutable version
+indexes/<name>/aliases/live.json     projection of an alias, the one file that is ever replaced
+"""
+
+from __future__ import annotations
+
+import re
+
+INDEX = "index.faiss"
+CHUNKS = "chunks.parquet"
+DOCUMENTS = "documents.parquet"
+CANARIES = "canaries.parquet"
+CONTRACT = "contract.odcs.yaml"
+REPORT = "report.json"
+MANIFEST = "manifest.json"
+ENVELOPE = "manifest.dsse.json"
+
+CONTENT_FILES = (CANARIES, CHUNKS, CONTRACT, DOCUMENTS, INDEX, REPORT)
+"""Files that the manifest lists, sorted; every version has exactly these."""
+
+SIGNED_FILES = (INDEX, MANIFEST)
+"""Files that the signature speaks of; all others are bound through the manifest's digests."""
+
+_VERSION = re.compile(r"^v(\d{6,})$")
+_PART = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+
+
+def index_path(name: str) -> str:
+    """Returns the folder of an index.
+
+    Raises:
+        ValueError: It is no name: it could climb out of the home.
+    """
+    return f"indexes/{_checked(name, 'index')}"
+
+
+def version_path(name: str, number: int) -> str:
+    """Returns the folder of one version."""
+    return f"{index_path(name)}/{version_name(number)}"
+
+
+def version_name(number: int) -> str:
+    """Returns the name of a version, such as `v000042`."""
+    return f"v{number:06d}"
+
+
+def version_number(name: str) -> int | None:
+    """Returns the number of a version's folder name, None for any other name."""
+    match = _VERSION.match(name)
+    return int(match.group(1)) if match else None
+
+
+def aliases_path(name: str) -> str:
+    """Returns the folder of an index's alias projections."""
+    return f"{index_path(name)}/aliases"
+
+
+def alias_path(name: str, alias: str) -> str:
+    """Returns the file of one alias projection."""
+    return f"{aliases_path(name)}/{_checked(alias, 'alias')}.json"
+
+
+def _checked(value: str, what: str) -> str:
+    if not _PART.match(value):
+        raise ValueError(f"{value!r} is no name of an {what}: use lower-case letters, digits, '.', '_' and '-'.")
+    return value

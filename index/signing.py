@@ -1,0 +1,241 @@
+"""Signatures: ed25519 over an in-toto Statement in a DSSE envelope.
+
+The statement names the manifest and the FAISS file by SHA-256; every other file is bound through the
+manifest. Whoever reads needs a `TrustStore`. Nothing here reads a store or a clock.
+
+Sources: in-toto Statement v1 (https://in-toto.io/Statement/v1), DSSE v1
+(https://github.com/secure-systems-lab/dsse). The signature covers version folders, not aliases: who
+may write the home may point an alias to any version that was signed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import Error as DsseError
+from securesystemslib.signer import CryptoSigner, SSlibKey
+
+from corpus.errors import ConfigurationError, SignatureInvalid
+from corpus.ids import canonical_json
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "urn:stemma-rag:index-version:v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+PUBLIC_SUFFIX = ".pub"
+
+Signer: TypeAlias = CryptoSigner
+"""A loaded private key."""
+
+_PRIVATE_MODE = 0o600
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """The public keys whose signatures a reader accepts.
+
+    Attributes:
+        keys: Key id to key.
+        origin: Where they came from, for messages.
+    """
+
+    keys: Mapping[str, SSlibKey]
+    origin: str = "this trust store"
+
+    @classmethod
+    def from_folder(cls, path: Path) -> Self:
+        """Reads every `*.pub` (PEM, ed25519) of a folder; a missing folder trusts nobody.
+
+        Raises:
+            ConfigurationError: A file is no ed25519 public key. Skipping it would hide a mistake.
+        """
+        keys = [_public_key(file) for file in sorted(path.glob(f"*{PUBLIC_SUFFIX}"))]
+        return cls(keys={key.keyid: key for key in keys}, origin=str(path))
+
+
+def generate_keypair(private_path: Path, public_path: Path) -> str:
+    """Makes a key pair for signing versions.
+
+    Args:
+        private_path: Where the private key goes, PEM PKCS#8, readable by its owner only.
+        public_path: Where the public key goes, PEM; put it into the readers' trust folder.
+
+    Returns:
+        The key id.
+
+    Raises:
+        ConfigurationError: One of the files exists. A key is never overwritten: versions signed with
+            it could no longer be told from forgeries.
+    """
+    for path in (private_path, public_path):
+        if path.exists():
+            raise ConfigurationError(f"key {path} exists and is not overwritten. Move it away first, or use it.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    signer = CryptoSigner.generate_ed25519()
+    public = signer.public_key._crypto_key()  # the library offers no other way to PEM
+    _write_new(private_path, signer.private_bytes, _PRIVATE_MODE)
+    _write_new(public_path, public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+    return str(signer.public_key.keyid)
+
+
+def load_signer(path: Path) -> Signer:
+    """Loads the private key that signs versions.
+
+    Raises:
+        ConfigurationError: The key is missing, readable by others, or no unencrypted ed25519 key.
+    """
+    try:
+        data, mode = path.read_bytes(), path.stat().st_mode
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"signing key {path} does not exist. Run `stemma init` to make one, or set signing_key."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"signing key {path} cannot be read: {error}.") from error
+    if mode & _OTHERS:
+        raise ConfigurationError(
+            f"signing key {path} has mode {stat.S_IMODE(mode):04o}: others can read it. Run `chmod 600 {path}`; if "
+            "it was exposed, make a new one."
+        )
+    try:
+        key = load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(f"signing key {path} is no unencrypted PEM private key: {error}.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigurationError(f"signing key {path} is {type(key).__name__}; versions are signed with ed25519.")
+    return CryptoSigner(key)
+
+
+def sign_statement(signer: Signer, subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> bytes:
+    """Signs a statement about files.
+
+    Args:
+        signer: The private key.
+        subjects: File name to SHA-256, hexadecimal.
+        predicate: What is said about them: name, number and identity of the version.
+
+    Returns:
+        The DSSE envelope, canonical JSON. Ed25519 is deterministic: equal input, equal bytes.
+    """
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": subjects[name]}} for name in sorted(subjects)],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": dict(predicate),
+    }
+    envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    return canonical_json(envelope.to_dict())
+
+
+def verify(envelope: bytes, trust: TrustStore, subjects: Mapping[str, str]) -> str:
+    """Checks a signature and that it speaks of exactly these bytes.
+
+    Args:
+        envelope: The DSSE envelope; empty when there is none.
+        trust: The accepted keys.
+        subjects: File name to the SHA-256 that the files in hand have.
+
+    Returns:
+        Id of the trusted key that signed.
+
+    Raises:
+        SignatureInvalid: There is no signature, nobody is trusted, no trusted key signed, the signed
+            text was altered, or it speaks of other bytes.
+    """
+    if not trust.keys:
+        raise SignatureInvalid(
+            f"{trust.origin} trusts no key, so no signature can be accepted. Put the signer's *{PUBLIC_SUFFIX} file "
+            "there, or pass allow_unsigned=True where that is meant."
+        )
+    if not envelope:
+        raise SignatureInvalid("there is no signature. Build the version again with a signing key, or roll back.")
+    parsed = _parse(envelope)
+    keyid = _signed_by(parsed, trust)
+    _check_subjects(_statement(parsed), subjects)
+    return keyid
+
+
+def _public_key(path: Path) -> SSlibKey:
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(
+            f"trusted key {path} is no PEM public key: {error}. Remove it or replace it."
+        ) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise ConfigurationError(f"trusted key {path} is {type(key).__name__}; versions are signed with ed25519.")
+    return SSlibKey.from_crypto(key)
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _parse(envelope: bytes) -> Envelope:
+    try:
+        return Envelope.from_dict(json.loads(envelope))
+    except (ValueError, KeyError, TypeError, AttributeError, DsseError) as error:
+        raise SignatureInvalid(f"the signature is no DSSE envelope: {error!r}. Restore it, or roll back.") from error
+
+
+def _signed_by(envelope: Envelope, trust: TrustStore) -> str:
+    known = [trust.keys[keyid] for keyid in envelope.signatures if keyid in trust.keys]
+    if not known:
+        signers = ", ".join(keyid[:12] for keyid in envelope.signatures) or "nobody"
+        trusted = ", ".join(keyid[:12] for keyid in trust.keys)
+        raise SignatureInvalid(
+            f"signed by {signers}, but {trust.origin} trusts {trusted}. Add the signer's public key if you trust it."
+        )
+    try:
+        accepted = envelope.verify(known, 1)
+    except DsseError as error:
+        raise SignatureInvalid(
+            f"the signed text was altered after {known[0].keyid[:12]} signed it. Restore the version, or roll back."
+        ) from error
+    return str(next(iter(accepted)))
+
+
+def _statement(envelope: Envelope) -> dict[str, str]:
+    """Returns the subjects of a verified statement, name to SHA-256."""
+    try:
+        statement = json.loads(envelope.payload)
+        kinds = (envelope.payload_type, statement["_type"], statement["predicateType"])
+        pairs = [(subject["name"], subject["digest"]["sha256"]) for subject in statement["subject"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SignatureInvalid(f"what was signed is no in-toto statement: {error!r}.") from error
+    if kinds != (PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE):
+        raise SignatureInvalid(f"what was signed is {kinds}, not {(PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE)}.")
+    if len(dict(pairs)) != len(pairs):
+        raise SignatureInvalid("the signed statement names one file twice.")
+    return dict(pairs)
+
+
+def _check_subjects(signed: Mapping[str, str], subjects: Mapping[str, str]) -> None:
+    for name, digest in subjects.items():
+        if name not in signed:
+            raise SignatureInvalid(f"the signature does not speak of {name}. Build the version again, or roll back.")
+        if signed[name] != digest:
+            raise SignatureInvalid(
+                f"{name} has sha256 {digest[:12]}..., but {signed[name][:12]}... was signed: it was altered. "
+                "Restore the version, or roll back."
+            )

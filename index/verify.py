@@ -1,0 +1,149 @@
+"""Verification of a published version: signature, manifest, every file. Fails closed.
+
+Order matters: nothing is parsed before the signature over it was accepted, and no library opens a
+file whose digest was not compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from corpus.errors import ConfigurationError, DigestMismatch, IntegrityError
+from corpus.ids import sha256_hex
+from corpus.storage import Store
+from index import layout
+from index.manifest import FileRef, Manifest
+from index.pointer import version_numbers
+from index.signing import TrustStore, verify
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A manifest that may be believed.
+
+    Attributes:
+        manifest: The manifest.
+        manifest_sha256: Digest of its bytes.
+        keyid: The trusted key that signed it; empty where unsigned versions were allowed.
+    """
+
+    manifest: Manifest
+    manifest_sha256: str
+    keyid: str
+
+
+def verify_manifest(
+    store: Store, name: str, number: int, trust: TrustStore, *, allow_unsigned: bool = False
+) -> Verified:
+    """Reads the manifest of a version and checks its signature. Files are not read.
+
+    Args:
+        store: The home.
+        name: The index.
+        number: The version.
+        trust: The accepted keys.
+        allow_unsigned: Accept a version without signature, or any where `trust` is empty. A
+            signature that is there and can be checked must still be right.
+
+    Raises:
+        ConfigurationError: There is no such version.
+        SignatureInvalid: The signature is missing or wrong.
+        IntegrityError: The manifest is damaged, or is that of another version.
+    """
+    folder = layout.version_path(name, number)
+    data = _manifest_bytes(store, name, number)
+    envelope = _envelope(store, folder)
+    subjects = {layout.MANIFEST: sha256_hex(data)}
+    unchecked = allow_unsigned and (not envelope or not trust.keys)
+    if not unchecked:
+        verify(envelope, trust, subjects)
+    manifest = Manifest.from_bytes(data)
+    _check_names(manifest, name, number)
+    subjects[layout.INDEX] = manifest.files[layout.INDEX].sha256
+    keyid = "" if unchecked else verify(envelope, trust, subjects)
+    return Verified(manifest=manifest, manifest_sha256=subjects[layout.MANIFEST], keyid=keyid)
+
+
+def verify_version(
+    store: Store, name: str, number: int, trust: TrustStore, *, allow_unsigned: bool = False
+) -> Verified:
+    """Checks signature, manifest and the digest of every file, in bounded memory.
+
+    Raises:
+        ConfigurationError: There is no such version.
+        SignatureInvalid: The signature is missing or wrong.
+        IntegrityError: The manifest is damaged.
+        DigestMismatch: A file is missing or altered.
+    """
+    verified = verify_manifest(store, name, number, trust, allow_unsigned=allow_unsigned)
+    folder = layout.version_path(name, number)
+    for file, ref in verified.manifest.files.items():
+        _check(f"{folder}/{file}", ref, _stream_ref(store, f"{folder}/{file}"))
+    return verified
+
+
+def read_checked(store: Store, folder: str, name: str, ref: FileRef) -> bytes:
+    """Reads a file once and returns its bytes if they are the recorded ones.
+
+    Raises:
+        DigestMismatch: The file is missing or altered.
+    """
+    path = f"{folder}/{name}"
+    try:
+        data = store.read_bytes(path)
+    except FileNotFoundError as error:
+        raise DigestMismatch(f"{path} is missing. Restore the version, or roll back.") from error
+    _check(path, ref, FileRef(size=len(data), sha256=sha256_hex(data)))
+    return data
+
+
+def _check(path: str, expected: FileRef, found: FileRef) -> None:
+    if found != expected:
+        raise DigestMismatch(
+            f"{path} has {found.size} bytes with sha256 {found.sha256[:12]}..., the manifest says {expected.size} with "
+            f"{expected.sha256[:12]}...: it was altered. Restore the version, or roll back."
+        )
+
+
+def _stream_ref(store: Store, path: str) -> FileRef:
+    digest, size = hashlib.sha256(), 0
+    try:
+        with store.open(path) as handle:
+            while block := handle.read(_BLOCK_BYTES):
+                digest.update(block)
+                size += len(block)
+    except FileNotFoundError as error:
+        raise DigestMismatch(f"{path} is missing. Restore the version, or roll back.") from error
+    return FileRef(size=size, sha256=digest.hexdigest())
+
+
+def _manifest_bytes(store: Store, name: str, number: int) -> bytes:
+    try:
+        return store.read_bytes(f"{layout.version_path(name, number)}/{layout.MANIFEST}")
+    except FileNotFoundError as error:
+        found = ", ".join(layout.version_name(known) for known in version_numbers(store, name)) or "none"
+        raise ConfigurationError(
+            f"index {name!r} has no version {layout.version_name(number)} in {store.url}. Versions: {found}."
+        ) from error
+
+
+def _envelope(store: Store, folder: str) -> bytes:
+    try:
+        return store.read_bytes(f"{folder}/{layout.ENVELOPE}")
+    except FileNotFoundError:
+        return b""
+
+
+def _check_names(manifest: Manifest, name: str, number: int) -> None:
+    if (manifest.name, manifest.number) != (name, number):
+        raise IntegrityError(
+            f"the folder of {name} {layout.version_name(number)} holds the manifest of {manifest.name} "
+            f"{layout.version_name(manifest.number)}: it was copied or renamed. Restore the version, or roll back."
+        )
+    if tuple(sorted(manifest.files)) != layout.CONTENT_FILES:
+        raise IntegrityError(
+            f"the manifest lists {', '.join(sorted(manifest.files))}; a version has {', '.join(layout.CONTENT_FILES)}."
+        )
