@@ -35,13 +35,12 @@ def python_docs(limit_bytes: int) -> Iterator[tuple[str, str]]:
         return
     taken = 0
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
+        for line in lines:
             record = json.loads(line)
-            text = next(value for key, value in record.items() if key in {"text", "content", "source"})
-            taken += len(text)
+            taken += len(record["rst"])
             if taken > limit_bytes:
                 return
-            yield f"{number:04d}.rst", text
+            yield f"{record['version']}/{record['path']}".replace(".rst.txt", ".rst"), record["rst"]
 
 
 def write(folder: Path, documents: Iterator[tuple[str, str]]) -> int:
@@ -49,6 +48,8 @@ def write(folder: Path, documents: Iterator[tuple[str, str]]) -> int:
     folder.mkdir(parents=True)
     number = 0
     for name, text in documents:
-        (folder / name).write_text(text, "utf-8", "replace")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8", "replace")
         number += 1
     return number

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from contracts.load import load_contract
@@ -51,7 +52,14 @@ class Runtime:
             raise ConfigurationError(
                 _unknown_contract(name, tuple(stub.name for stub in stubs), self.settings.contracts)
             )
-        return load_contract(paths[0], self.settings.project)
+        stat = paths[0].stat()
+        return _load(paths[0], self.settings.project, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _load(path: Path, project: Path, mtime_ns: int, size: int) -> Contract:  # noqa: ARG001 - what a file must keep
+    """Loads a contract once per process and content: every stage asks for it."""
+    return load_contract(path, project)
 
 
 def _unknown_contract(name: str, known: tuple[str, ...], folder: Path) -> str:

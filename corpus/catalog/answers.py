@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from corpus.batches import batched
 from corpus.catalog import rows
 from corpus.catalog.records import AnswerRecord
 from corpus.catalog.tables import AnswerGramRow, AnswerRow
@@ -27,7 +26,7 @@ def add(tx: Session, answers: Iterable[tuple[AnswerRecord, Sequence[int]]]) -> N
     Raises:
         ValueError: A gram is not an unsigned 64-bit number.
     """
-    for batch in batched(answers, rows.WRITE_BATCH):
+    for batch in rows.chunks(answers, rows.WRITE_BATCH):
         rows.insert(tx, AnswerRow, [rows.values(answer) for answer, _ in batch], key=("answer_id",))
         numbers = _numbers(tx, [answer.answer_id for answer, _ in batch])
         pairs = sorted({(_signed(gram), numbers[answer.answer_id]) for answer, grams in batch for gram in grams})

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
+from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from corpus.batches import batched
 from corpus.catalog.tables import Base
 
 R = TypeVar("R")
@@ -60,7 +60,7 @@ def insert(
         update: Columns to overwrite; empty keeps the row that is there.
     """
     statement, connection = _upsert(tx, table, key, update), tx.connection()
-    for batch in batched(rows, WRITE_BATCH):
+    for batch in chunks(rows, WRITE_BATCH):
         connection.execute(statement, batch)
 
 
@@ -82,6 +82,9 @@ def _upsert(tx: Session, table: type[Base], key: Sequence[str], update: Sequence
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def chunks(items: Iterable[V]) -> Iterator[list[V]]:
-    """Yields lists short enough for an IN list."""
-    return batched(items, IN_BATCH)
+def chunks(items: Iterable[V], size: int = IN_BATCH) -> Iterator[list[V]]:
+    """Yields lists of at most `size` items, in order; by default short enough for an IN list."""
+    # Not `corpus.batches.batched`: the catalog opens without loading Arrow.
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -13,9 +13,10 @@ from corpus.catalog import documents, segments, versions
 from corpus.ids import new_run_id
 from corpus.types import Receipt, utc_now
 from index import layout
-from index.pointer import read_pointer, version_numbers
+from index.pointer import version_numbers
 from index.release import project_alias
 from ingestion.runtime import Runtime
+from ingestion.stages.release import is_projected
 from ingestion.toolkit import source_of
 
 GRACE = timedelta(hours=24)
@@ -69,14 +70,10 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
 def _stale_aliases(runtime: Runtime, name: str, *, dry_run: bool) -> int:
     with runtime.catalog.reading() as tx:
         states = versions.aliases(tx, name)
-    stale = 0
-    for state in states:
-        pointer = read_pointer(runtime.store, name, state.alias)
-        if pointer is None or pointer.generation != state.generation:
-            stale += 1
-            if not dry_run:
-                project_alias(runtime.store, runtime.catalog, state)
-    return stale
+    stale = [state for state in states if not is_projected(runtime.store, state)]
+    for state in () if dry_run else stale:
+        project_alias(runtime.store, runtime.catalog, state)
+    return len(stale)
 
 
 def _orphans(runtime: Runtime, contract: str, grace: timedelta) -> Iterator[str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import documents, runs, segments, versions
-from corpus.catalog.records import VersionRecord
-from corpus.errors import ConfigurationError
+from corpus.catalog.records import AliasState, VersionRecord
+from corpus.errors import ConfigurationError, IntegrityError
+from corpus.storage import Store
 from corpus.types import Counts, Receipt
 from index import layout
+from index.pointer import read_pointer
 from ingestion.candidate import Candidate
 from ingestion.embedding import describe
 from ingestion.progress import NO_PROGRESS, Progress
@@ -136,10 +138,21 @@ def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, mo
 
 def _repair_projection(runtime: Runtime, candidate: Candidate) -> None:
     """Writes the alias projection again if a run was killed between moving the row and writing the file."""
-    from index.release import project_alias  # noqa: PLC0415 - faiss, as above
+    state = candidate.alias
+    if state is None or is_projected(runtime.store, state):
+        return
+    from index.release import project_alias  # noqa: PLC0415 - loads the signing library, seldom needed
 
-    if candidate.alias is not None:
-        project_alias(runtime.store, runtime.catalog, candidate.alias)
+    project_alias(runtime.store, runtime.catalog, state)
+
+
+def is_projected(store: Store, state: AliasState) -> bool:
+    """Returns whether readers without a database see the alias where the catalog has it."""
+    try:
+        pointer = read_pointer(store, state.name, state.alias)
+    except IntegrityError:
+        return False
+    return pointer is not None and (pointer.generation, pointer.version) == (state.generation, state.number)
 
 
 def _receipt(candidate: Candidate, run_id: str, status: str, version: VersionRecord | None) -> Receipt:
