@@ -32,6 +32,7 @@ ASSESSED = pa.schema(
         pa.field("state_key", pa.string(), nullable=False),
         pa.field("modified_at", pa.string()),
         pa.field("violations", pa.string(), nullable=False),
+        pa.field("actor", pa.string(), nullable=False),
     ]
 )
 
@@ -159,6 +160,7 @@ def _assessed_row(assessment: Assessment) -> dict[str, Any]:
         "state_key": assessment.state_key,
         "modified_at": ref.modified_at.isoformat() if ref.modified_at else None,
         "violations": batches.dumps([asdict(violation) for violation in assessment.violations]),
+        "actor": assessment.decision.actor,
     }
 
 

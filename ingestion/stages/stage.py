@@ -141,7 +141,7 @@ def _decision(row: Row, contract: str, run_id: str) -> DecisionRecord:
         quality_score=row["quality_score"],
         digital_source_type=row["digital_source_type"],
         origin_basis=row["origin_basis"],
-        actor="stemma",
+        actor=row["actor"],
         decided_at=utc_now(),
         findings=tuple(batches.loads(row["findings"])),
     )

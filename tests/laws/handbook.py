@@ -63,9 +63,14 @@ class Project:
         self.settings.contracts.mkdir()
         self.settings.trusted_keys.mkdir(parents=True)
         generate_keypair(self.settings.signing_key, self.settings.trusted_keys / "test.pub")
-        Path(self.settings.home).mkdir()
-        open_catalog(catalog_url(self.settings)).upgrade()
+        self.upgrade()
         self.declare(self.model)
+
+    def upgrade(self) -> None:
+        """Makes the catalog that the settings name."""
+        if "://" not in self.settings.home:
+            Path(self.settings.home).mkdir(exist_ok=True)
+        open_catalog(catalog_url(self.settings)).upgrade()
 
     @property
     def inbox(self) -> Path:

@@ -11,12 +11,10 @@ import pytest
 from laws.handbook import NAME, Project
 
 from corpus.catalog import decisions, runs
-from corpus.catalog.session import open_catalog
 from corpus.errors import FingerprintMismatch
 from corpus.types import Counts, Receipt
 from index.embedders.registry import load_embedder
 from ingestion import pipeline
-from ingestion.runtime import catalog_url
 from ingestion.stages import assess, stage
 
 
@@ -89,8 +87,7 @@ def test_determinism_two_homes_give_one_identity(project: Project) -> None:
     manifests = []
     for home in ("home", "other-home"):
         project.settings = project.settings.model_copy(update={"home": str(project.folder / home)})
-        Path(project.settings.home).mkdir(exist_ok=True)
-        open_catalog(catalog_url(project.settings)).upgrade()
+        project.upgrade()
         project.ingest()
         folder = Path(project.settings.home, "indexes", NAME, "v000001")
         manifests.append(json.loads((folder / "manifest.json").read_bytes()))
