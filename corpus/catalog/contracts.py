@@ -28,11 +28,20 @@ def register(tx: Session, *, name: str, version: str, digest: str, yaml: str) ->
     now = utc_now()
     record = ContractRecord(name=name, version=version, digest=digest, yaml=yaml, registered_at=now, seen_at=now)
     rows.insert(tx, ContractRow, [rows.values(record)], key=("name", "version"), update=("seen_at",))
+    require_same_terms(tx, name=name, version=version, digest=digest)
+
+
+def require_same_terms(tx: Session, *, name: str, version: str, digest: str) -> None:
+    """Refuses a contract whose version stood for other terms before; one never used is fine.
+
+    Raises:
+        ContractError: The same version was registered with another meaning.
+    """
     here = (ContractRow.name == name, ContractRow.version == version)
-    known = tx.execute(select(ContractRow.digest).where(*here)).scalar_one()
-    if known != digest:
+    known = tx.execute(select(ContractRow.digest).where(*here)).scalar_one_or_none()
+    if known not in (None, digest):
         raise ContractError(
-            f"contract {name!r} version {version} was used before with other terms (digest {known[:12]}, now "
+            f"contract {name!r} version {version} was used before with other terms (digest {str(known)[:12]}, now "
             f"{digest[:12]}). A version never changes its meaning: raise the contract's version and run again."
         )
 

@@ -85,9 +85,7 @@ def _open_run(
     runtime: Runtime, contract: Contract, run_id: str
 ) -> tuple[dict[str, DocumentState], dict[tuple[str, str], OverrideRecord]]:
     with runtime.catalog.transaction() as tx:
-        contract_rows.register(
-            tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
-        )
+        contract_rows.require_same_terms(tx, name=contract.name, version=contract.version, digest=contract.digest)
         runs.start(tx, run_id=run_id, contract=contract.name, kind="ingest", actor=runtime.settings.actor)
         return documents.states(tx, contract.name), decisions.overrides(tx, contract.name)
 

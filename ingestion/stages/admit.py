@@ -14,6 +14,7 @@ from contracts.evaluate import batch_columns, batch_report
 from contracts.facts import BatchFacts
 from contracts.model import Contract, Verdict
 from contracts.report import ContractReport
+from corpus import batches
 from corpus.catalog import versions
 from corpus.errors import ContractBlocked
 from corpus.ids import canonical_json
@@ -23,6 +24,7 @@ from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 
 _COLUMNS = ("doc_id", "digital_source_type")
+_MOST_REASONS = 5
 
 
 def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[str]) -> Receipt:
@@ -52,7 +54,7 @@ def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[st
         raise ContractBlocked(
             f"contract {contract.name!r} blocks this run; nothing was published and nothing changed. The report is "
             f"in {runtime.store.path(path)}. Mend the documents, or the rule, and run again.",
-            _blocking(report),
+            (*_blocking(report), *_held(assessed)),
         )
     return _receipt(contract, run_id, path, report.verdict)
 
@@ -69,7 +71,7 @@ def _receipt(contract: Contract, run_id: str, path: str, verdict: Verdict) -> Re
 
 
 def _assessed(runtime: Runtime, contract: Contract, shard: str) -> list[dict[str, Any]]:
-    columns = {*_COLUMNS, *batch_columns(contract), "outcome", "violations"}
+    columns = {*_COLUMNS, *batch_columns(contract), "outcome", "violations", "reasons"}
     return staging.read_assessed(runtime.store, shard, sorted(columns))
 
 
@@ -94,3 +96,10 @@ def _facts(
 
 def _blocking(report: ContractReport) -> tuple[str, ...]:
     return tuple(f"{result.spec.name}: expected {result.expected}, found {result.actual}" for result in report.blocking)
+
+
+def _held(assessed: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Says, commonest first, why documents of this run are held: mostly that is why a batch rule failed."""
+    held = [row for row in assessed if not Outcome(row["outcome"]).admitted]
+    said = Counter(f"{reason['code']}: {reason['message']}" for row in held for reason in batches.loads(row["reasons"]))
+    return tuple(f"{count} held, {words}" for words, count in said.most_common(_MOST_REASONS))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from corpus.catalog import documents, runs
+from corpus.catalog import contracts, documents, runs
 from corpus.errors import IntegrityError
 from corpus.types import Counts, Receipt
 from ingestion import staging
@@ -39,6 +39,7 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         run = runs.get(tx, run_id)
     if run is not None and run.state == "succeeded":
         return Receipt.from_json(run.receipt)
+    contract = runtime.contract(contract_name)
     note = staging.read_note(runtime.store, run_id)
     counts = balance(note, receipts)
     receipt = Receipt(
@@ -52,6 +53,9 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         figures={name: sum(float(receipt.figures[name]) for receipt in receipts) for name in _SUMMED},
     )
     with runtime.catalog.transaction() as tx:
+        contracts.register(
+            tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
+        )
         documents.mark_gone(tx, contract_name, run_id, note.vanished)
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
     staging.discard(runtime.store, run_id, note.shards)

@@ -1,0 +1,31 @@
+"""`stemma reconcile`: home, catalog and alias files against each other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.cli import render
+from console.cli.command import Result, command
+from console.cli.ingest import NameArgument
+from console.cli.session import Session
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the app."""
+    command(app, "reconcile", examples=("reconcile handbook --dry-run", "reconcile handbook"))(reconcile)
+
+
+def reconcile(session: Session, name: NameArgument, dry_run: DryRunOption = False) -> Result:  # noqa: FBT002
+    """Mend what a killed run left behind.
+
+    Removes files that nothing refers to, and writes alias files again that are behind the catalog.
+    """
+    from ingestion.stages import reconcile as stage  # noqa: PLC0415 - help must not load the stages
+
+    data = stage.reconcile(session.runtime(), name, dry_run=dry_run).to_json()
+    follow = f"stemma reconcile {name}" if dry_run else f"stemma index verify {name}"
+    return Result(data={**data, "next": follow}, view=render.receipt)

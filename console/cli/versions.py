@@ -1,0 +1,128 @@
+"""The versions of one index as the catalog knows them, and what a person may call one. Reads only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from console.cli.command import Json
+from console.cli.session import require_known
+from corpus.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session as Transaction
+
+    from corpus.catalog.records import VersionRecord
+    from ingestion.runtime import Runtime
+
+_NUMBER = re.compile(r"^v?0*([1-9]\d{0,8})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """One index.
+
+    Attributes:
+        name: Its name.
+        versions: Its versions, newest first.
+        aliases: Alias to the number it points to.
+        models: Embedder fingerprint to the name it was asked for by.
+    """
+
+    name: str
+    versions: tuple[VersionRecord, ...]
+    aliases: Mapping[str, int]
+    models: Mapping[str, str]
+
+    def resolve(self, text: str) -> VersionRecord:
+        """Returns the version that a number (`3`, `v000003`) or an alias stands for.
+
+        Raises:
+            ConfigurationError: There is none; the message says which there are.
+        """
+        if not self.versions:
+            raise ConfigurationError(f"index {self.name!r} has no version yet. Run `stemma ingest {self.name}`.")
+        match = _NUMBER.match(text)
+        number = int(match.group(1)) if match else self.aliases.get(text)
+        found = next((version for version in self.versions if version.number == number), None)
+        if found is None:
+            numbers = ", ".join(str(version.number) for version in reversed(self.versions))
+            aliases = ", ".join(sorted(self.aliases)) or "none"
+            raise ConfigurationError(
+                f"index {self.name!r} has no version {text!r}. Versions: {numbers}. Aliases: {aliases}."
+            )
+        return found
+
+    def before(self, version: VersionRecord) -> VersionRecord:
+        """Returns the version that another one follows, or the nearest older one that is left.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        stated = version.manifest.get("previous")
+        older = [found for found in self.versions if found.number < version.number]
+        followed = next((found for found in older if found.number == stated), None)
+        if followed is None and not older:
+            raise ConfigurationError(
+                f"{self.name} v{version.number:06d} is the first version: there is none before it."
+            )
+        return followed or older[0]
+
+    def pointed(self) -> list[VersionRecord]:
+        """Returns the versions that an alias points to, newest first."""
+        numbers = set(self.aliases.values())
+        return [version for version in self.versions if version.number in numbers]
+
+    def rows(self) -> list[Json]:
+        """Returns every version as a JSON object, newest first."""
+        return [version_row(version, self) for version in self.versions]
+
+
+def version_row(version: VersionRecord, index: Index) -> Json:
+    """Returns one version as a JSON object, without its manifest."""
+    return {
+        "name": version.name,
+        "number": version.number,
+        "aliases": sorted(alias for alias, number in index.aliases.items() if number == version.number),
+        "state": version.state,
+        "documents": version.documents,
+        "chunks": version.chunks,
+        "model": index.models.get(version.embedder_fingerprint, version.embedder_fingerprint[:12]),
+        "embedder_fingerprint": version.embedder_fingerprint,
+        "contract_version": version.contract_version,
+        "created_at": version.created_at.isoformat(),
+        "run_id": version.run_id,
+        "path": version.path,
+        "manifest_sha256": version.manifest_sha256,
+    }
+
+
+def open_one(runtime: Runtime, tx: Transaction, name: str) -> Index:
+    """Reads one index from the catalog.
+
+    Raises:
+        ConfigurationError: No contract has that name; the message holds the nearest.
+    """
+    from corpus.catalog import embedders, versions  # noqa: PLC0415 - help must not load SQLAlchemy
+
+    known = known_indexes(runtime, tx)
+    require_known("index", name, known, "Make a contract with `stemma contract new NAME --path '...'`.")
+    found = tuple(sorted(versions.all_of(tx, name), key=lambda version: -version.number))
+    spaces = {version.embedder_fingerprint for version in found}
+    models = {space: record.model for space in spaces if (record := embedders.get(tx, space)) is not None}
+    return Index(
+        name=name,
+        versions=found,
+        aliases={state.alias: state.number for state in versions.aliases(tx, name)},
+        models=models,
+    )
+
+
+def known_indexes(runtime: Runtime, tx: Transaction) -> list[str]:
+    """Returns the names of all indexes: contracts that exist, and those that once ran."""
+    from corpus.catalog import contracts  # noqa: PLC0415 - help must not load SQLAlchemy
+    from ingestion.discovery import discover  # noqa: PLC0415
+
+    return sorted({*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))})
