@@ -38,7 +38,9 @@ def release_held(runtime: Runtime, contract: str, doc_ids: Sequence[str], *, rea
         ConfigurationError: A document is unknown or not quarantined, or reason or name are missing.
     """
     if not reason.strip() or not actor.strip():
-        raise ConfigurationError("a release needs --reason and a name (--by): somebody will ask who let it through, and why.")
+        raise ConfigurationError(
+            "a release needs --reason and a name (--by): somebody will ask who let it through, and why."
+        )
     with runtime.catalog.transaction() as tx:
         for state in [_held(tx, contract, doc_id) for doc_id in doc_ids]:
             decisions.set_override(tx, _accepted(contract, state, reason.strip(), actor.strip()))

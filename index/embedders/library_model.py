@@ -24,16 +24,16 @@ class LibraryModel:
         compiled: Whether to compile the transformer first.
     """
 
-    backend = "sentence-transformers"
-
     def __init__(self, folder: Path, dtype: torch.dtype, *, compiled: bool) -> None:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._model = SentenceTransformer(
             str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
         )
         self._dtype = dtype
+        self.backend = "sentence-transformers"
         if compiled:
-            self._model[0].model = torch.compile(self._model[0].model, dynamic=True)
+            self._model[0].model = torch.compile(self._model[0].model, dynamic=True, options={"freezing": True})
+            self.backend += " compiled"
 
     def truncated_of(self, texts: Sequence[str]) -> int:
         """Returns how many texts are longer than the model reads."""

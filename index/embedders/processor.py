@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -43,8 +42,7 @@ def model_environment() -> Iterator[None]:
 
     The variables are set for this block only. What the caller set for OpenMP stays.
     """
-    first = "torch" not in sys.modules and not any(name.startswith(("OMP_", "GOMP_", "KMP_")) for name in os.environ)
-    wanted = _OFFLINE | (_OPENMP if first else {})
+    wanted = _OFFLINE | {name: os.environ.get(name, value) for name, value in _OPENMP.items()}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
