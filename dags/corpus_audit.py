@@ -1,0 +1,47 @@
+"""Nightly: proves that each published index is still what its manifest says and still finds what it should.
+
+Digests and signature, canaries against the embedder of today, the standing checks of the contract.
+Changes nothing; a finding fails the task of that contract and of no other.
+"""
+
+# ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contract_param, contracts
+
+
+@dag(
+    description="Verifies each published index: digests, signature, canaries.",
+    schedule="45 3 * * *",
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    params={"contract": contract_param(optional=True)},
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["stemma", "audit"],
+)
+def corpus_audit() -> None:
+    """Declares the DAG."""
+
+    @task
+    def chosen(*, params: dict[str, Any]) -> list[str]:
+        """Lists the contracts to look at."""
+        return [params["contract"]] if params["contract"] else sorted(contracts())
+
+    @task
+    def audit(contract: str) -> ReceiptJson:
+        """Audits one contract."""
+        from ingestion.runtime import open_runtime
+        from ingestion.stages import audit as stage
+
+        return stage.audit(open_runtime(), contract).to_json()
+
+    audit.expand(contract=chosen())
+
+
+corpus_audit()

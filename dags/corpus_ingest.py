@@ -1,0 +1,102 @@
+"""One DAG per contract: documents in, decisions and segments out.
+
+`acquire` lists and hashes the source, `assess` parses and judges each shard, `admit` applies the
+rules over the whole batch (a `block` stops here and nothing is committed), `stage` chunks, embeds
+and commits each shard, `settle` balances the counts and removes what vanished. The schedule is the
+contract's. Settling updates `stemma://corpus/<contract>`, which starts the release.
+"""
+
+# ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Param, TriggerRule, dag, task
+from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contracts, corpus_asset, run_key
+
+ALLOW_SHRINK = Param(
+    default=False,
+    type="boolean",
+    description="Accept a source that lists far fewer documents than before; without it nothing is removed.",
+)
+
+
+def build(name: str, schedule: str | None) -> None:
+    """Declares the ingest DAG of one contract."""
+    corpus = corpus_asset(name)
+
+    @dag(
+        dag_id=f"corpus_ingest__{name}",
+        description=f"Ingests the documents of contract {name}.",
+        schedule=schedule,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        params={"allow_shrink": ALLOW_SHRINK},
+        default_args=TASK_DEFAULTS,
+        doc_md=__doc__,
+        tags=["stemma", "ingest"],
+    )
+    def corpus_ingest() -> None:
+        @task
+        def acquire(*, params: dict[str, Any]) -> ReceiptJson:
+            """Lists and hashes the source; the receipt's outputs are the shards with work in them."""
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import acquire as stage
+
+            return stage.acquire(open_runtime(), name, run_key(), allow_shrink=params["allow_shrink"]).to_json()
+
+        @task
+        def shards(acquired: ReceiptJson) -> list[str]:
+            """Airflow maps over the return value of a task and nothing else."""
+            return list(acquired["outputs"])
+
+        @task
+        def assess(shard: str) -> ReceiptJson:
+            """Parses and judges the documents of one shard."""
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import assess as stage
+
+            return stage.assess(open_runtime(), name, run_key(), shard).to_json()
+
+        @task(trigger_rule=TriggerRule.NONE_FAILED)
+        def admit(names: Sequence[str]) -> ReceiptJson:
+            """Applies the rules over the whole batch. Runs with no shards too: documents may have vanished."""
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import admit as stage
+
+            return stage.admit(open_runtime(), name, run_key(), list(names)).to_json()
+
+        @task
+        def stage(shard: str) -> ReceiptJson:
+            """Chunks, embeds and commits the admitted documents of one shard."""
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import stage as staging
+
+            return staging.stage(open_runtime(), name, run_key(), shard).to_json()
+
+        @task(outlets=[corpus], trigger_rule=TriggerRule.NONE_FAILED)
+        def settle(staged: Sequence[ReceiptJson] | None, *, outlet_events: Any) -> ReceiptJson:
+            """Balances the counts, removes what vanished, closes the run."""
+            from corpus.types import Receipt
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import settle as closing
+
+            receipts = [Receipt.from_json(item) for item in staged or ()]
+            receipt = closing.settle(open_runtime(), name, run_key(), receipts).to_json()
+            outlet_events[corpus].extra = {"run_id": receipt["run_id"], "counts": receipt["counts"]}
+            return receipt
+
+        cut = shards(acquire())
+        admitted = admit(cut)
+        staged = stage.expand(shard=cut)
+        assess.expand(shard=cut) >> admitted >> staged
+        settle(staged)
+
+    corpus_ingest()
+
+
+for contract in contracts().values():
+    build(contract.name, contract.schedule)

@@ -1,0 +1,49 @@
+"""Nightly: compares the source, the catalog and the index of each contract, and mends what may be mended.
+
+Deletions that never reached the index, files that no transaction knows, stale documents, retention.
+"""
+
+# ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contract_param, contracts
+
+
+@dag(
+    description="Compares source, catalog and index of each contract, and mends what may be mended.",
+    schedule="15 3 * * *",
+    start_date=START,
+    catchup=False,
+    max_active_runs=1,
+    params={
+        "contract": contract_param(optional=True),
+        "dry_run": Param(default=False, type="boolean", description="Report only; change nothing."),
+    },
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["stemma", "reconcile"],
+)
+def corpus_reconcile() -> None:
+    """Declares the DAG."""
+
+    @task
+    def chosen(*, params: dict[str, Any]) -> list[str]:
+        """Lists the contracts to look at."""
+        return [params["contract"]] if params["contract"] else sorted(contracts())
+
+    @task
+    def reconcile(contract: str, *, params: dict[str, Any]) -> ReceiptJson:
+        """Reconciles one contract."""
+        from ingestion.runtime import open_runtime
+        from ingestion.stages import reconcile as stage
+
+        return stage.reconcile(open_runtime(), contract, dry_run=params["dry_run"]).to_json()
+
+    reconcile.expand(contract=chosen())
+
+
+corpus_reconcile()

@@ -1,0 +1,76 @@
+"""What the DAG files of Stemma have in common. Holds no DAG; `.airflowignore` says so to Airflow.
+
+Imports nothing heavy: it is read at every parse of every DAG file. Airflow puts the folder of DAG
+files on `sys.path`, so the name must be nobody else's.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
+
+from ingestion.discovery import ContractStub, contracts_folder, discover
+
+ReceiptJson: TypeAlias = Any
+"""A `corpus.types.Receipt` as JSON. Not annotated as a dict: Airflow would push each key as an XCom of its own."""
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""No run covers a time before this; the DAGs do not catch up, so it only anchors backfills."""
+
+NOTHING_NEW = frozenset({"unchanged", "empty"})
+"""What a release says of itself when it published nothing; then no asset is updated."""
+
+RETRYABLE = ("corpus.errors.SourceUnavailable", "corpus.errors.TornRead", "corpus.errors.ConcurrentRelease")
+"""The errors whose `retryable` is set. Any other fails at once: trying again would only hide it for longer."""
+
+TASK_DEFAULTS: dict[str, Any] = {
+    "owner": "stemma",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_policy": ExceptionRetryPolicy(
+        rules=[RetryRule(exception=list(RETRYABLE), action=RetryAction.RETRY)], default=RetryAction.FAIL
+    ),
+}
+
+
+def contracts() -> dict[str, ContractStub]:
+    """Returns the contracts of the project by name. A name declared twice fails when it runs, not here."""
+    return {stub.name: stub for stub in discover(contracts_folder())}
+
+
+def corpus_asset(contract: str) -> Asset:
+    """The settled corpus of a contract: updated when a run has committed its documents."""
+    return Asset(uri=f"stemma://corpus/{contract}", name=f"corpus-{contract}")
+
+
+def index_asset(contract: str) -> Asset:
+    """The index of a contract: updated when a version was published; `extra` carries its manifest digest."""
+    return Asset(uri=f"stemma://index/{contract}", name=f"index-{contract}")
+
+
+def contract_param(*, optional: bool = False) -> Param:
+    """A choice among the contracts of the project; an optional one is null for all of them."""
+    names: list[str | None] = [*sorted(contracts())]
+    choices: dict[str, Any] = {"enum": [None, *names] if optional else names} if names else {}
+    kind = ["null", "string"] if optional else "string"
+    what = "Name of the contract" + ("; empty for every contract." if optional else ".")
+    default = {"default": None} if optional else {}
+    return Param(**default, type=kind, description=what, **choices)
+
+
+def run_key() -> str:
+    """Names the Stemma run of this DAG run: the same for each task and each retry, unlike in another DAG."""
+    context = get_current_context()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{context['dag'].dag_id}.{context['dag_run'].run_id}")
+
+
+def settled_run(triggering_asset_events: Any) -> str:
+    """Names the run whose corpus is released: the ingest that settled last, else this run.
+
+    The release reads that run's counts, so that the manifest says where every document went.
+    """
+    runs = [event.extra["run_id"] for events in triggering_asset_events.values() for event in events]
+    return str(runs[-1]) if runs else run_key()

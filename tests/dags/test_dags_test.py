@@ -1,0 +1,46 @@
+"""`airflow dags test`: the whole ingest DAG in one process, without scheduler or API server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from laws.handbook import NAME, Project
+
+REPOSITORY = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project.create(tmp_path / "project")
+    (project.folder / "stemma.toml").write_text('home = "home"\nshard_bytes = 8000\n')
+    project.fill(3)
+    return project
+
+
+def airflow(home: Path, project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
+    environment = kept | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "STEMMA_PROJECT": str(project.folder),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment, cwd=home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_ingest_dag_runs_in_one_process(airflow_home: Path, project: Project) -> None:
+    assert airflow(airflow_home, project, "db", "migrate").returncode == 0
+    for dag_id in (f"corpus_ingest__{NAME}", f"corpus_release__{NAME}"):
+        done = airflow(airflow_home, project, "dags", "test", dag_id)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert {state.state for state in project.states().values()} == {"active"}
+    assert project.search("installation")

@@ -1,0 +1,6 @@
+"""Makes the demo's Airflow harness importable: the tests drive Airflow exactly as the demo does."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "demo"))
