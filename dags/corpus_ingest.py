@@ -23,9 +23,63 @@ ALLOW_SHRINK = Param(
 )
 
 
+@task
+def acquire(name: str, *, params: dict[str, Any]) -> ReceiptJson:
+    """Lists and hashes the source; the receipt's outputs are the shards with work in them."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import acquire as stage
+
+    return stage.acquire(open_runtime(), name, run_key(), allow_shrink=params["allow_shrink"]).to_json()
+
+
+@task
+def shards(acquired: ReceiptJson) -> list[str]:
+    """Airflow maps over the return value of a task and nothing else."""
+    return list(acquired["outputs"])
+
+
+@task
+def assess(name: str, shard: str) -> ReceiptJson:
+    """Parses and judges the documents of one shard."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import assess as stage
+
+    return stage.assess(open_runtime(), name, run_key(), shard).to_json()
+
+
+@task(trigger_rule=TriggerRule.NONE_FAILED)
+def admit(name: str, due: Sequence[str]) -> ReceiptJson:
+    """Applies the rules over the whole batch. Runs with no shards too: documents may have vanished."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import admit as stage
+
+    return stage.admit(open_runtime(), name, run_key(), list(due)).to_json()
+
+
+@task
+def stage(name: str, shard: str) -> ReceiptJson:
+    """Chunks, embeds and commits the admitted documents of one shard."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import stage as staging
+
+    return staging.stage(open_runtime(), name, run_key(), shard).to_json()
+
+
+@task(trigger_rule=TriggerRule.NONE_FAILED)
+def settle(name: str, staged: Sequence[ReceiptJson] | None, *, outlet_events: Any) -> ReceiptJson:
+    """Balances the counts, removes what vanished, closes the run."""
+    from corpus.types import Receipt
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import settle as closing
+
+    receipts = [Receipt.from_json(item) for item in staged or ()]
+    receipt = closing.settle(open_runtime(), name, run_key(), receipts).to_json()
+    outlet_events[corpus_asset(name)].extra = {"run_id": receipt["run_id"], "counts": receipt["counts"]}
+    return receipt
+
+
 def build(name: str, schedule: str | None) -> None:
     """Declares the ingest DAG of one contract."""
-    corpus = corpus_asset(name)
 
     @dag(
         dag_id=f"corpus_ingest__{name}",
@@ -40,60 +94,11 @@ def build(name: str, schedule: str | None) -> None:
         tags=["stemma", "ingest"],
     )
     def corpus_ingest() -> None:
-        @task
-        def acquire(*, params: dict[str, Any]) -> ReceiptJson:
-            """Lists and hashes the source; the receipt's outputs are the shards with work in them."""
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import acquire as stage
-
-            return stage.acquire(open_runtime(), name, run_key(), allow_shrink=params["allow_shrink"]).to_json()
-
-        @task
-        def shards(acquired: ReceiptJson) -> list[str]:
-            """Airflow maps over the return value of a task and nothing else."""
-            return list(acquired["outputs"])
-
-        @task
-        def assess(shard: str) -> ReceiptJson:
-            """Parses and judges the documents of one shard."""
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import assess as stage
-
-            return stage.assess(open_runtime(), name, run_key(), shard).to_json()
-
-        @task(trigger_rule=TriggerRule.NONE_FAILED)
-        def admit(names: Sequence[str]) -> ReceiptJson:
-            """Applies the rules over the whole batch. Runs with no shards too: documents may have vanished."""
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import admit as stage
-
-            return stage.admit(open_runtime(), name, run_key(), list(names)).to_json()
-
-        @task
-        def stage(shard: str) -> ReceiptJson:
-            """Chunks, embeds and commits the admitted documents of one shard."""
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import stage as staging
-
-            return staging.stage(open_runtime(), name, run_key(), shard).to_json()
-
-        @task(outlets=[corpus], trigger_rule=TriggerRule.NONE_FAILED)
-        def settle(staged: Sequence[ReceiptJson] | None, *, outlet_events: Any) -> ReceiptJson:
-            """Balances the counts, removes what vanished, closes the run."""
-            from corpus.types import Receipt
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import settle as closing
-
-            receipts = [Receipt.from_json(item) for item in staged or ()]
-            receipt = closing.settle(open_runtime(), name, run_key(), receipts).to_json()
-            outlet_events[corpus].extra = {"run_id": receipt["run_id"], "counts": receipt["counts"]}
-            return receipt
-
-        cut = shards(acquire())
-        admitted = admit(cut)
-        staged = stage.expand(shard=cut)
-        assess.expand(shard=cut) >> admitted >> staged
-        settle(staged)
+        due = shards(acquire(name))
+        admitted = admit(name, due)
+        staged = stage.partial(name=name).expand(shard=due)
+        assess.partial(name=name).expand(shard=due) >> admitted >> staged
+        settle.override(outlets=[corpus_asset(name)])(name, staged)
 
     corpus_ingest()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -65,3 +66,11 @@ def recent(tx: Session, contract: str | None = None, limit: int = 20) -> tuple[R
         statement = statement.where(RunRow.contract == contract)
     newest = statement.order_by(RunRow.started_at.desc(), RunRow.run_id.desc()).limit(limit)
     return tuple(rows.read(tx, RunRecord, newest))
+
+
+def unfinished(tx: Session, contract: str, before: datetime) -> tuple[RunRecord, ...]:
+    """Returns the runs of a contract that started before a time and were never closed, oldest first."""
+    statement = select(*rows.columns(RunRow, RunRecord)).where(
+        RunRow.contract == contract, RunRow.state == "running", RunRow.started_at < before
+    )
+    return tuple(rows.read(tx, RunRecord, statement.order_by(RunRow.started_at)))

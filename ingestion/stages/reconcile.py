@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from corpus.catalog import documents, segments, versions
+from corpus.catalog import documents, runs, segments, versions
 from corpus.ids import new_run_id
 from corpus.types import Receipt, utc_now
 from index import layout
@@ -34,7 +34,8 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
 
     Returns:
         A receipt whose outputs are the files collected (or that would be), and whose figures compare
-        source and catalog: `listed`, `active`, `not_ingested`, `vanished`, and `projections` repaired.
+        source and catalog (`listed`, `active`, `not_ingested`, `vanished`) and count the `projections`
+        repaired and the `abandoned_runs` closed.
 
     Raises:
         SourceUnavailable: The source cannot be listed completely.
@@ -45,6 +46,7 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
     if not dry_run:
         for name in orphans:
             runtime.store.remove(name)
+    abandoned = _close_abandoned(runtime, contract_name, grace, dry_run=dry_run)
     listed = {ref.doc_id for ref in source_of(contract, runtime.settings).list()}
     with runtime.catalog.reading() as tx:
         states = documents.states(tx, contract_name)
@@ -63,6 +65,7 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
             "collected": 0 if dry_run else len(orphans),
             "orphans": len(orphans),
             "projections": stale,
+            "abandoned_runs": abandoned,
         },
     )
 
@@ -74,6 +77,15 @@ def _stale_aliases(runtime: Runtime, name: str, *, dry_run: bool) -> int:
     for state in () if dry_run else stale:
         project_alias(runtime.store, runtime.catalog, state)
     return len(stale)
+
+
+def _close_abandoned(runtime: Runtime, contract: str, grace: timedelta, *, dry_run: bool) -> int:
+    """Closes the rows of runs that were killed, or that an orchestrator gave up."""
+    with runtime.catalog.transaction() as tx:
+        left = runs.unfinished(tx, contract, utc_now() - grace)
+        for run in () if dry_run else left:
+            runs.finish(tx, run.run_id, state="failed", receipt={"error": "abandoned: killed, or given up"})
+    return len(left)
 
 
 def _orphans(runtime: Runtime, contract: str, grace: timedelta) -> Iterator[str]:

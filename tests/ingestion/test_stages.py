@@ -11,7 +11,7 @@ import pytest
 from laws.handbook import NAME, Project
 
 from corpus.catalog import audit as audit_log
-from corpus.catalog import decisions, documents
+from corpus.catalog import decisions, documents, runs
 from corpus.catalog.records import OverrideRecord
 from corpus.errors import ConfigurationError, ContractBlocked, GateFailed, IntegrityError
 from corpus.types import utc_now
@@ -170,8 +170,13 @@ def test_reconcile_collects_what_nothing_refers_to_and_repairs_the_projection(pr
     assert orphan.exists()
     assert reconcile.reconcile(project.runtime, NAME).figures["collected"] == 0, "young files may belong to a run"
     assert projection.exists()
+    with project.runtime.catalog.transaction() as tx:
+        runs.start(tx, run_id="killed", contract=NAME, kind="ingest", actor="ada")
     done = reconcile.reconcile(project.runtime, NAME, grace=timedelta(0))
     assert not orphan.exists()
+    assert done.figures["abandoned_runs"] == 1
+    with project.runtime.catalog.reading() as tx:
+        assert {run.state for run in runs.recent(tx, NAME)} == {"succeeded", "failed"}
     assert done.figures["not_ingested"] == done.figures["vanished"] == 0
     assert len(project.reader()) > 0
 
