@@ -1,0 +1,260 @@
+"""Writes the reference pages that are taken from the code itself, so that they cannot fall behind it.
+
+Run it with `make docs`, or `python docs/reference/generate.py`; with `--check` it writes nothing and
+ends with 1 where a page is not what it would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import typer
+
+from console.cli.main import app
+from console.cli.project import settings_text
+from contracts.options import PROPERTIES
+from contracts.ragchecks import UNIT_DAYS
+from contracts.rules import LATER_RULES, RULE_ALIASES, RULES, THRESHOLD_KEYS, Rule
+from corpus import errors
+from corpus.settings import Settings
+from index.manifest import Manifest
+
+FOLDER = Path(__file__).resolve().parent
+REPOSITORY = FOLDER.parents[1]
+NOTE = "<!-- Written by docs/reference/generate.py (`make docs`). Change the help texts in console/cli instead. -->"
+WIDTH = 100
+
+
+def cli_page() -> str:
+    """Returns the page of the command line: the help of each command, as it prints it."""
+    parts = ["# The command `stemma`", NOTE]
+    for path, text in _helps(typer.main.get_command(app), None, "stemma"):
+        parts += [f"{'#' * min(2 + path.count(' '), 4)} `{path}`", f"```text\n{text}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def settings_page() -> str:
+    """Returns the page of the settings, from the fields of `corpus.settings.Settings`."""
+    rows = (
+        (f"`{name}`", f"`STEMMA_{name.upper()}`", _default(field), str(field.description))
+        for name, field in Settings.model_fields.items()
+    )
+    return _page(
+        "Settings",
+        "corpus/settings.py",
+        "Settings are read once, when a command or a task starts. The strongest source wins: arguments, then the "
+        "environment, then `stemma.toml` in the project folder, then the default. Relative paths start at the project "
+        "folder. An unknown setting is an error, also a near miss in the environment (`STEMMA_HOEM`).",
+        _table(("setting", "environment", "default", "what it says"), rows),
+        "`project` is not read from `stemma.toml`: the file lies in that folder. `stemma init` writes this file, in "
+        "which every line is a comment:",
+        f"```toml\n{settings_text().strip()}\n```",
+    )
+
+
+def errors_page() -> str:
+    """Returns the page of the errors, from `corpus.errors`."""
+    found = list(_below(errors.StemmaError))
+    rows = ((f"`{e.__name__}`", _parent(e), str(e.exit_code), "yes" if e.retryable else "no", _first(e)) for e in found)
+    tree = inspect.getdoc(errors) or ""
+    return _page(
+        "Errors and exit codes",
+        "corpus/errors.py",
+        "Every error that Stemma raises on purpose is one of these. A message names the bad value, the valid ones and "
+        "the next step. The command line ends with the exit code of the error; the DAGs retry only what is retryable. "
+        "Trouble with one document is no error: it is a decision, with a reason.",
+        _table(("exit code", "meaning"), _exit_codes()),
+        _table(("error", "kind of", "exit code", "retryable", "meaning"), rows),
+        f"```text\n{tree[tree.index('StemmaError') : tree.index('A message names')].strip()}\n```",
+    )
+
+
+def rules_page() -> str:
+    """Returns the page of the contract rules, from `contracts.rules`."""
+    rows = (
+        (f"`{name}`", rule.scope, rule.explains, _threshold(name, rule), _arguments(rule), _columns(rule))
+        for name, rule in RULES.items()
+    )
+    later = ", ".join(f"`{name}`" for name in LATER_RULES)
+    return _page(
+        "Contract rules",
+        "contracts/rules.py",
+        "Rules of `engine: stemma`, as a contract names them in `implementation: {rule: ...}`. "
+        "[Contracts](../contracts.md) says where they go. A `row` rule judges one document and may quarantine it; a "
+        "`batch` rule judges the whole run and may block it.",
+        _table(("rule", "scope", "what it asks", "threshold", "options", "reads"), rows),
+        "Options in bold must be given. A duration is a number of days, or `{value: 90, unit: d}`; units: "
+        + ", ".join(f"`{unit}`" for unit in UNIT_DAYS)
+        + ".",
+        "Other names of the same rules: " + ", ".join(f"`{a}` for `{b}`" for a, b in RULE_ALIASES.items()) + ".",
+        f"Known and **not run by this build**: {later}. A contract that names one is invalid, because to accept it "
+        "would be to skip it.",
+        "## Custom properties of vendor `stemma`",
+        _table(("property", "what it says"), ((f"`{name}`", text) for name, text in PROPERTIES.items())),
+    )
+
+
+def manifest_page() -> str:
+    """Returns the page of the manifest: fields from its JSON Schema, meanings from the docstrings of its types."""
+    schema = json.loads((REPOSITORY / "index/schemas/manifest.schema.json").read_text("utf-8"))
+    meanings = dict(_meanings(Manifest, ""))
+    fields = _fields(schema, schema, "")
+    rows = ((f"`{path}`", kind, text or meanings.get(path, "")) for path, kind, text in fields)
+    return _page(
+        "Manifest of an index version",
+        "index/manifest.py and index/schemas/manifest.schema.json",
+        "`manifest.json` in `indexes/<name>/v<number>/` is canonical JSON. `manifest.dsse.json` beside it signs it, "
+        "together with `index.faiss`. The JSON Schema is `index/schemas/manifest.schema.json`. All fields are required "
+        "and no others are allowed.",
+        _table(("field", "type", "meaning"), rows),
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "rules.md": rules_page,
+    "manifest.md": manifest_page,
+}
+"""File name to the function that says what it holds."""
+
+
+def _page(title: str, source: str, *parts: str) -> str:
+    note = f"<!-- Written by docs/reference/generate.py (`make docs`). Change {source} instead. -->"
+    return "\n\n".join((f"# {title}", note, *parts)) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "nearest folder with `stemma.toml`"
+    if field.default_factory is not None:
+        return "your login"
+    return (
+        "empty"
+        if field.default == ""
+        else f"`{str(field.default).lower() if field.default is False else field.default}`"
+    )
+
+
+def _below(kind: type[errors.StemmaError]) -> Iterator[type[errors.StemmaError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from _below(child)
+
+
+def _parent(kind: type[errors.StemmaError]) -> str:
+    return "-" if kind is errors.StemmaError else f"`{kind.__base__.__name__}`"  # type: ignore[union-attr]
+
+
+def _first(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _exit_codes() -> Iterator[tuple[str, str]]:
+    """Yields the exit codes as the help of the command says them."""
+    help_text = str(app.info.epilog)
+    for line in help_text.splitlines():
+        code, _, meaning = line.strip().partition("  ")
+        if code.isdigit():
+            yield code, meaning
+
+
+def _threshold(name: str, rule: Rule) -> str:
+    if rule.threshold == "none":
+        return "-"
+    low, high = rule.range
+    key = THRESHOLD_KEYS.get(name, "threshold")
+    return f"`{key}`, {low:g} to {high:g}" if high is not None else f"`{key}`, {low:g} or more"
+
+
+def _arguments(rule: Rule) -> str:
+    texts = []
+    for name, kind in rule.arguments.items():
+        shown = f"**`{name}`**" if name in rule.required else f"`{name}`"
+        texts.append(f"{shown}: {kind if isinstance(kind, str) else ' or '.join(f'`{word}`' for word in kind)}")
+    return "; ".join(texts) or "-"
+
+
+def _columns(rule: Rule) -> str:
+    return ", ".join(f"`{name}`" for name in rule.columns if name) or "-"
+
+
+def _fields(schema: Mapping[str, Any], part: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    """Yields path, type and meaning of every field of a JSON Schema; a shared type is named by its keys."""
+    for name, found in part.get("properties", {}).items():
+        shared = schema["$defs"][found["$ref"].rpartition("/")[2]] if "$ref" in found else {}
+        here = f"{path}{name}"
+        yield here, _type({**shared, **found}, shared), {**shared, **found}.get("description", "")
+        inner = found.get("items", {})
+        yield from _fields(schema, inner or found, f"{here}[]." if inner else f"{here}.")
+
+
+def _type(item: Mapping[str, Any], shared: Mapping[str, Any]) -> str:
+    if shared.get("properties"):
+        return "object of " + ", ".join(f"`{name}`" for name in shared["properties"])
+    if shared:
+        return "SHA-256, hexadecimal"
+    if "const" in item:
+        return f"`{json.dumps(item['const'])}`"
+    kinds = item.get("type", "")
+    return " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+
+
+def _meanings(kind: type, path: str) -> Iterator[tuple[str, str]]:
+    """Yields path and meaning of every field of a dataclass, from its docstring, nested types included."""
+    said = dict(_attributes(inspect.getdoc(kind) or ""))
+    for name, hint in get_type_hints(kind).items():
+        if name not in getattr(kind, "__dataclass_fields__", {}):
+            continue
+        yield f"{path}{name}", said.get(name, "")
+        parts = [part for part in (hint, *get_args(hint)) if hasattr(part, "__dataclass_fields__")]
+        for part in parts:
+            yield from _meanings(part, f"{path}{name}[]." if get_args(hint) else f"{path}{name}.")
+
+
+def _attributes(doc: str) -> Iterator[tuple[str, str]]:
+    """Yields name and text of the attributes section of a Google-style docstring."""
+    section = doc.partition("Attributes:\n")[2].partition("\n\n")[0]
+    for entry in re.split(r"\n(?= {4}\S)", section.removeprefix("\n")):
+        name, _, text = entry.strip().partition(": ")
+        yield name, " ".join(text.split())
+
+
+def _helps(command: Any, parent: Any, name: str) -> Iterator[tuple[str, str]]:
+    context = command.context_class(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, **command.context_settings
+    )
+    yield context.command_path, "\n".join(line.rstrip() for line in command.get_help(context).splitlines()).strip()
+    for child in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        yield from _helps(command.get_command(context, child), context, child)
+
+
+def main(check: bool) -> int:  # noqa: FBT001 - one switch
+    """Writes the pages, or checks them, and returns the exit status."""
+    stale = [name for name, page in PAGES.items() if not _is(FOLDER / name, page())]
+    for name in stale:
+        if not check:
+            (FOLDER / name).write_text(PAGES[name](), "utf-8")
+        sys.stdout.write(f"{name} {'is stale: run make docs' if check else 'written'}\n")
+    return int(check and bool(stale))
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text("utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

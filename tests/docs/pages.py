@@ -1,0 +1,69 @@
+"""The hand-written and generated pages, read as a person reads them: prose, links and fenced blocks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SMALL_MODEL = "wordllama-256"
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+
+STORY = ("README.md", "docs/contracts.md", "docs/answers.md", "docs/operations.md")
+"""Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
+
+_BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+    runs: bool
+    line: int
+
+
+@dataclass(frozen=True)
+class Page:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(ROOT).as_posix()
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text("utf-8")
+
+    @property
+    def prose(self) -> str:
+        return _BLOCK.sub("", self.text)
+
+    @property
+    def anchors(self) -> set[str]:
+        return {slug(title) for title in _HEADING.findall(self.prose)}
+
+    def blocks(self, *languages: str) -> list[Block]:
+        found = (
+            Block(match[2], match[3], match[1] is None, self.text.count("\n", 0, match.start(3)))
+            for match in _BLOCK.finditer(self.text)
+        )
+        return [block for block in found if block.language in languages or not languages]
+
+
+def slug(title: str) -> str:
+    """The anchor that a heading gets: lower case, punctuation gone, blanks to hyphens."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
+
+
+@cache
+def pages() -> tuple[Page, ...]:
+    top = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+    return tuple(Page(path) for path in [*top, *sorted((ROOT / "docs").rglob("*.md"))])
+
+
+def page(name: str) -> Page:
+    return Page(ROOT / name)

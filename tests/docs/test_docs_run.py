@@ -1,0 +1,89 @@
+"""What the pages say to type works, and prints what they say it prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from docs.pages import DEFAULT_MODEL, ROOT, SMALL_MODEL, STORY, Page, page, pages
+
+from contracts.load import parse_contract
+
+RECIPES = ROOT / "docs" / "recipes"
+WITH_PYTHON = [found for found in pages() if found.blocks("python") and found.path.parent != RECIPES]
+
+
+def test_no_other_page_has_shell_blocks_that_nobody_runs() -> None:
+    runnable = {found.name for found in pages() if any(block.runs for block in found.blocks("bash"))}
+    assert runnable == set(STORY)
+
+
+@pytest.mark.parametrize("name", STORY)
+def test_what_is_shown_is_what_is_printed(story, name: str) -> None:
+    shown = list(_shown(page(name)))
+    printed = story.output[name]
+    for place, text in shown:
+        assert _plain(text) in _plain(printed[place]), f"{name}, shell block {place}:\n{printed[place]}"
+    assert name not in ("README.md", "docs/answers.md") or shown
+
+
+def _shown(found: Page) -> list[tuple[int, str]]:
+    """Pairs of (number of the shell block that runs, the text block right behind it)."""
+    pairs: list[tuple[int, str]] = []
+    place, last = -1, ""
+    for block in found.blocks():
+        if block.language == "bash" and block.runs:
+            place += 1
+        elif block.language == "text" and last == "bash":
+            pairs.append((place, block.text))
+        last = block.language
+    return pairs
+
+
+def _plain(text: str) -> str:
+    """Text without what differs from run to run: seconds, scores, digests, dates, and how lines were broken."""
+    text = re.sub(r"(embed seconds) +[\d.]+", r"\1 #", text)
+    text = re.sub(r"\b[0-9a-f]{12,}\b|\d+(?:[.:-]\d+)+", "#", text)
+    return " ".join(text.replace("─", "").split())
+
+
+@pytest.mark.parametrize("found", WITH_PYTHON, ids=lambda found: found.name)
+def test_python_blocks_run(found: Page, in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for block in found.blocks("python"):
+        code = block.text.replace(f'load_embedder("{DEFAULT_MODEL}")', f'load_embedder("{SMALL_MODEL}")')
+        exec(compile("\n" * block.line + code, found.name, "exec"), {"__name__": "__main__"})
+    if found.name == "README.md":
+        shown = capsys.readouterr().out
+        assert "refunds.md[" in shown
+        assert "sixty days" in shown
+        assert "log beside each answer: handbook" in shown
+
+
+def test_the_example_contract_is_valid_and_says_what_the_page_says() -> None:
+    [block] = page("docs/contracts.md").blocks("yaml")
+    contract = parse_contract(block.text, "support-kb.odcs.yaml")
+    assert (contract.source.root, contract.source.exclude) == ("inbox", ("drafts/**",))
+    assert contract.source.include == ("**/*.md", "**/*.html", "**/*.pdf")
+    assert contract.governance.max_validation_age_days == 365
+    assert contract.schedule == "0 2 * * *"
+    assert {check.rule for check in contract.checks} >= {"quality_score", "self_ingestion", "freshness", "rowCount"}
+
+
+def test_concepts_has_every_gate_and_every_place_of_a_real_home(story) -> None:
+    concepts = page("docs/concepts.md").text
+    home = story.project / ".stemma"
+    version = home / "indexes" / "handbook" / "v000001"
+    gates = [gate["name"] for gate in json.loads((version / "manifest.json").read_bytes())["gates"]]
+    assert [name for name in gates if f"| `{name}` |" not in concepts] == []
+    assert [path.name for path in version.iterdir() if f"`{path.name}`" not in concepts] == []
+    places = {path.name for path in home.iterdir() if not path.name.startswith((".", "catalog.db-"))}
+    assert [name for name in sorted(places) if name not in concepts] == []
+
+
+def test_a_returned_answer_is_known_by_its_name(story) -> None:
+    assert "matched" in page("docs/answers.md").text
+    listed = story.output["docs/answers.md"][-1]
+    assert "kettles.md" in listed
+    assert "self_ingestion" in listed

@@ -1,0 +1,101 @@
+"""What a contract may name is what exists: tables of packages that may not import each other, compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from docs.pages import ROOT, page
+
+from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, THIS_BUILD
+from contracts.load import parse_contract
+from contracts.scaffold import new_contract
+from corpus.batches import CHUNKS, DOCUMENTS
+from corpus.settings import Settings
+from index.embedders.registry import EMBEDDERS, describe_embedder
+from ingestion.chunkers.registry import CHUNKERS
+from ingestion.parsers.registry import DEFAULTS, PARSERS
+from ingestion.scorers.registry import SCORERS
+from ingestion.sources.registry import SOURCES
+from ingestion.toolkit import fingerprints_of
+from provenance.detectors.registry import DETECTORS
+
+SPECIAL_TOKENS = 2
+"""[CLS] and [SEP], which the model reads and a chunk does not hold."""
+
+
+def _server_types() -> set[str]:
+    schema = json.loads((ROOT / "contracts/schemas/odcs-3.2.0.schema.json").read_text("utf-8"))
+    [found] = [item for item in _enums(schema) if {"s3", "local", "custom"} <= set(item)]
+    return set(found)
+
+
+def _enums(value: object) -> list[list[str]]:
+    if isinstance(value, list):
+        return [found for item in value for found in _enums(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["enum"]] if isinstance(value.get("enum"), list) else []
+    return own + [found for item in value.values() for found in _enums(item)]
+
+
+def test_parsers_of_a_contract_are_the_parsers() -> None:
+    assert set(THIS_BUILD.parsers) == set(PARSERS.table)
+    assert set(DEFAULTS.values()) <= set(PARSERS.table)
+
+
+def test_chunkers_of_a_contract_are_the_chunkers() -> None:
+    assert set(THIS_BUILD.chunkers) == set(CHUNKERS.table)
+    assert set(THIS_BUILD.chunker_aliases.values()) <= set(CHUNKERS.table)
+
+
+def test_sources_of_a_contract_are_those_that_the_standard_can_name() -> None:
+    assert set(THIS_BUILD.sources) == set(SOURCES.table) & _server_types()
+
+
+def test_models_of_a_contract_are_the_embedders() -> None:
+    assert {*THIS_BUILD.embedders, *THIS_BUILD.embedder_aliases} == set(EMBEDDERS.table)
+    assert set(THIS_BUILD.embedder_aliases.values()) <= set(THIS_BUILD.embedders)
+
+
+@pytest.mark.parametrize("name", sorted(THIS_BUILD.embedders))
+def test_what_a_contract_knows_of_a_model_is_what_the_model_is(name: str) -> None:
+    known, space = THIS_BUILD.embedders[name], describe_embedder(name)
+    assert known.dimension == space.dimension
+    assert known.max_tokens == max(space.max_tokens - SPECIAL_TOKENS, 0)
+
+
+@pytest.mark.parametrize(("alias", "name"), sorted(THIS_BUILD.embedder_aliases.items()))
+def test_two_names_of_a_model_are_one_space(alias: str, name: str) -> None:
+    assert describe_embedder(alias).fingerprint == describe_embedder(name).fingerprint
+
+
+def test_every_detector_is_asked_and_the_only_scorer(tmp_path: Path) -> None:
+    contract = parse_contract(new_contract("handbook", root="./docs", owner="team"), "handbook.odcs.yaml")
+    asked = fingerprints_of(contract, Settings(project=tmp_path))
+    assert set(asked["detectors"]) == set(DETECTORS.table)
+    assert set(asked["scorer"]) == set(SCORERS.table)
+    assert set(asked["chunker"]) <= set(CHUNKERS.table)
+
+
+def test_columns_of_a_contract_are_the_columns_of_the_files() -> None:
+    undecided = {"outcome", "reasons"}
+    assert set(DOCUMENT_COLUMNS) == set(DOCUMENTS.names) - undecided
+    assert set(CHUNK_COLUMNS) - {"embedding"} == set(CHUNKS.names)
+
+
+def test_the_recipes_list_what_a_contract_can_name() -> None:
+    text = page("docs/recipes/README.md").text
+    rows = {row[0]: set(re.findall(r"`([\w.:-]+)`", row[1])) for row in _rows(text)}
+    assert rows["Source"] == set(THIS_BUILD.sources)
+    assert rows["Parser"] == set(THIS_BUILD.parsers)
+    assert rows["Chunker"] == {*THIS_BUILD.chunkers, *THIS_BUILD.chunker_aliases}
+    assert rows["Embedder"] == {*THIS_BUILD.embedders, "path:DIR"}
+
+
+def _rows(text: str) -> list[tuple[str, str]]:
+    section = text.partition("## What a contract can name")[2]
+    cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    return [(cell[0], cell[2]) for cell in cells[1:]]
