@@ -1,6 +1,6 @@
-"""Nightly: proves that each published index is still what its manifest says and still finds what it should.
+"""Nightly: proves that each published index is still what its manifest says, and its model still the model.
 
-Digests and signature, canaries against the embedder of today, the standing checks of the contract.
+Digests and signature, canaries against the embedder of today, the audit log's chain.
 Changes nothing; a finding fails the task of that contract and of no other.
 """
 

@@ -1,6 +1,7 @@
 """Nightly: compares the source, the catalog and the index of each contract, and mends what may be mended.
 
-Deletions that never reached the index, files that no transaction knows, stale documents, retention.
+Files that no row refers to, alias files that lag behind, runs that were given up, documents that one side
+has and the other has not. Only an ingest takes documents in or out.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds

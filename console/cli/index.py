@@ -61,6 +61,7 @@ def register(app: typer.Typer) -> None:
     )
     command(nouns, "query", examples=examples)(query)
     command(nouns, "verify", examples=("index verify handbook", "index verify handbook --all"))(verify)
+    command(nouns, "audit", examples=("index audit handbook",))(audit)
     command(nouns, "promote", examples=("index promote handbook shadow --reason 'golden set passed'",))(promote)
     examples = ("index rollback handbook --reason 'answers got worse'", "index rollback handbook --to 3")
     command(nouns, "rollback", examples=examples)(rollback)
@@ -147,6 +148,18 @@ def verify(session: Session, name: NameArgument, version: OneOption = None, ever
         view=render_index.verification,
         exit_code=EXIT_OK if holds else EXIT_INTEGRITY,
     )
+
+
+def audit(session: Session, name: NameArgument, alias: AliasOption = "live") -> Result:
+    """Check that what is served is what was released, and that the model still is the model.
+
+    All that `index verify` checks of one version, then the canary texts are embedded again and
+    compared with their stored vectors. Ends with exit code 3 if something does not hold.
+    """
+    from ingestion.stages import audit as stage  # noqa: PLC0415 - help must not load the stages
+
+    receipt = stage.audit(session.runtime(), name, alias=alias)
+    return Result(data=receipt.to_json(), view=render.receipt)
 
 
 def promote(
