@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_home(cls, value: str, info: Any) -> str:
         if "://" in value:
-            return value.rstrip("/")
+            return value.rstrip("/") if not value.endswith("://") else value
         project: Path = info.data.get("project", Path())
         return str((project / Path(value).expanduser()).absolute())
 

@@ -72,5 +72,10 @@ def settled_run(triggering_asset_events: Any) -> str:
 
     The release reads that run's counts, so that the manifest says where every document went.
     """
-    runs = [event.extra["run_id"] for events in triggering_asset_events.values() for event in events]
+    runs = [
+        event.extra["run_id"]
+        for events in triggering_asset_events.values()
+        for event in events
+        if "run_id" in event.extra
+    ]
     return str(runs[-1]) if runs else run_key()

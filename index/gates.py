@@ -136,7 +136,8 @@ def one_change(changed: Collection[str], *, forced: bool = False) -> GateResult:
         passed=forced or not both,
         expected="corpus or embedder changes, not both",
         actual=f"changed: {', '.join(sorted(changed)) or 'nothing'}" + (" (forced)" if both and forced else ""),
-        failure="Release the corpus change first and re-embed then, or force it with a reason.",
+        failure="Release the corpus change first and re-embed then, or run `stemma index release NAME --force "
+        "--reason '...'`.",
     )
 
 

@@ -166,6 +166,7 @@ def activate(
         ConfigurationError: There is no such version.
         ConcurrentRelease: Somebody else moved the alias first; nothing was changed.
     """
+    _check_alias(name, alias)
     if not store.exists(f"{layout.version_path(name, number)}/{layout.MANIFEST}"):
         raise ReleaseError(
             f"{name} {layout.version_name(number)} has no folder in {store.url}. See `stemma index list {name}` for "
@@ -187,6 +188,17 @@ def activate(
         versions.set_state(tx, name, number, "released")
     project_alias(store, catalog, state)
     return state
+
+
+def _check_alias(name: str, alias: str) -> None:
+    """Refuses a name that no projection can have, before anything is written."""
+    try:
+        layout.alias_path(name, alias)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{alias!r} cannot name an alias: use lower-case letters, digits, '.', '_' and '-', 63 at the most, "
+            "such as 'live' or 'shadow'."
+        ) from error
 
 
 def project_alias(store: Store, catalog: Catalog, state: AliasState) -> AliasPointer:

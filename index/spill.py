@@ -148,7 +148,10 @@ def _read(store: Store, name: str, schema: pa.Schema) -> pa.Table:
         with store.open(name) as handle:
             return batches.read_table(handle, schema.names).select(schema.names).cast(schema)
     except FileNotFoundError as error:
-        raise IntegrityError(f"{name} is missing from {store.url}. Run `stemma reembed`, or restore it.") from error
+        raise IntegrityError(
+            f"{name} is missing from {store.url}. Run `stemma reconcile NAME`, then `stemma ingest NAME` and `stemma "
+            "reembed NAME`: they make it again."
+        ) from error
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise IntegrityError(f"{name} in {store.url} cannot be read: {error}. Restore it.") from error
 

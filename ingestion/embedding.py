@@ -19,8 +19,8 @@ import numpy as np
 from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import embedders, segments, versions
-from corpus.catalog.records import EmbedderRecord, VectorsRecord
-from corpus.errors import ConfigurationError, FingerprintMismatch
+from corpus.catalog.records import EmbedderRecord, VectorsRecord, VersionRecord
+from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch
 from corpus.ids import text_digest
 from corpus.seams import Embedder, Vectors
 from corpus.storage import file_digest
@@ -101,11 +101,16 @@ def require_same_model(runtime: Runtime, contract: Contract) -> EmbedderRecord:
         served = versions.get(tx, contract.name, live.number) if live else None
     if served is not None and served.embedder_fingerprint != space.fingerprint:
         raise ConfigurationError(
-            f"contract {contract.name!r} declares the model {space.model!r}, but its live version "
-            f"v{served.number:06d} was built with another one. Vectors of two models never meet in one index: run "
-            f"`stemma reembed {contract.name}` first (add --estimate to see what it costs), then ingest."
+            f"contract {contract.name!r} declares the model {space.model!r}, but its live version v{served.number:06d} "
+            f"was built with {_model_of(served)!r}. Vectors of two models never meet in one index. To change over, run "
+            f"`stemma reembed {contract.name}` first (add --estimate to see what it costs); to stay, declare "
+            f"{_model_of(served)!r} in the contract."
         )
     return space
+
+
+def _model_of(version: VersionRecord) -> str:
+    return str(version.manifest["fingerprints"]["embedder"]["parts"].get("model", "another model"))
 
 
 def open_embedder(runtime: Runtime, space: EmbedderRecord) -> Embedder:
@@ -191,8 +196,7 @@ def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progres
         seconds = time.perf_counter() - began
         with runtime.store.scratch() as folder:
             _write(folder / "vectors.parquet", digests, known, embedder.dimension)
-            runtime.store.remove(path)
-            runtime.store.publish_file(path, folder / "vectors.parquet")
+            _publish(runtime, path, folder / "vectors.parquet", digests)
     with runtime.store.local_file(path) as local:
         sha256 = file_digest(local)
     record = VectorsRecord(
@@ -204,6 +208,15 @@ def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progres
         created_at=utc_now(),
     )
     return Embedded(record=record, texts=texts_embedded, seconds=seconds)
+
+
+def _publish(runtime: Runtime, path: str, local: Path, digests: Sequence[str]) -> None:
+    """Publishes vectors; a whole file that another delivery of the same work left meanwhile is kept."""
+    try:
+        runtime.store.publish_file(path, local)
+    except DigestMismatch:
+        if not _is_complete(runtime, path, digests):
+            runtime.store.replace_file(path, local)
 
 
 def _is_complete(runtime: Runtime, path: str, digests: Sequence[str]) -> bool:

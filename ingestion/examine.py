@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from contracts.model import Contract
+from contracts.model import Contract, GovernanceSpec
 from corpus.errors import ParseError, SourceError
 from corpus.ids import fingerprint, revision_id, sha256_hex
 from corpus.seams import Detector, Scorer, Source
@@ -35,6 +35,8 @@ Matcher = Callable[[Assessment], tuple[Finding, ...]]
 
 UNDECIDED = Decision(outcome=Outcome.FAIL)
 _NO_GOVERNANCE = Governance(values={}, basis={})
+_BROKEN_FRONT_MATTER = "front_matter_invalid"
+_MEND_FRONT_MATTER = "The front matter is neither valid YAML nor TOML, so what it declares is not known. Mend it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +58,23 @@ class Tools:
     chunker_fingerprint: str
 
 
-def state_key(tools: Tools, raw_sha256: str, sidecar: bytes) -> str:
-    """Returns the digest that is equal exactly when a document's outcome still holds."""
-    return fingerprint(
-        "state",
-        {
-            "raw": raw_sha256,
-            "sidecar": sha256_hex(sidecar) if sidecar else "",
-            "assess": tools.assess_fingerprint,
-            "chunker": tools.chunker_fingerprint,
-        },
-    )
+def state_key(tools: Tools, blob: RawBlob) -> str:
+    """Returns the digest that is equal exactly when a document's outcome still holds.
+
+    The place is in it because hits cite it: a source that moved is read again, and embeds nothing.
+    """
+    return _state_key(tools, blob.ref, blob.sha256, sha256_hex(blob.sidecar) if blob.sidecar else "")
 
 
 def unread_key(tools: Tools, ref: SourceRef) -> str:
-    """Returns the state key of a document that is refused unread, because of its size."""
-    return state_key(tools, f"unread:{ref.size}", b"")
+    """Returns the state key of a document that is refused unread, because of its size or its sidecar's."""
+    changed = ref.modified_at.isoformat() if ref.modified_at else ""
+    return _state_key(tools, ref, f"unread:{ref.size}:{changed}", "")
+
+
+def _state_key(tools: Tools, ref: SourceRef, raw: str, sidecar: str) -> str:
+    parts = {"raw": raw, "sidecar": sidecar, "uri": ref.uri}
+    return fingerprint("state", {**parts, "assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint})
 
 
 def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher) -> Assessment:
@@ -100,7 +103,7 @@ def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher) -> A
 
 
 def _with_text(contract: Contract, tools: Tools, blob: RawBlob, document: ParsedDocument, match: Matcher) -> Assessment:
-    key = state_key(tools, blob.sha256, blob.sidecar)
+    key = state_key(tools, blob)
     spec = contract.governance
     draft = Assessment(
         ref=blob.ref,
@@ -108,7 +111,7 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, document: Parsed
         revision_id=revision_id(blob.ref.doc_id, key),
         raw_sha256=blob.sha256,
         document=document,
-        governance=governance_of(document.metadata, blob.sidecar, spec.required, spec.defaults),
+        governance=_governance(document, blob, spec),
         language=language_of(document.text),
         updated_at=updated_at_of(document.metadata, blob.ref),
         score=tools.scorer.score(document),
@@ -122,7 +125,7 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, document: Parsed
 
 
 def _without_text(tools: Tools, ref: SourceRef, blob: RawBlob | None, decision: Decision) -> Assessment:
-    key = state_key(tools, blob.sha256, blob.sidecar) if blob else unread_key(tools, ref)
+    key = state_key(tools, blob) if blob else unread_key(tools, ref)
     if decision.outcome is Outcome.FAIL:
         key = ""
     return Assessment(
@@ -149,13 +152,24 @@ def _classify(draft: Assessment, blob: RawBlob, detectors: tuple[Detector, ...],
     if document is None:
         return draft
     found = [finding for detector in detectors for finding in detector.detect(blob, document)]
-    findings = (*_unreadable_sidecar(blob), *found, *match(draft))
+    findings = (*_unreadable_declarations(document, blob), *found, *match(draft))
     origin, passages = verdict(findings)
     return replace(draft, findings=findings, origin=origin, passage_origins=passages)
 
 
-def _unreadable_sidecar(blob: RawBlob) -> tuple[Finding, ...]:
+def _governance(document: ParsedDocument, blob: RawBlob, spec: GovernanceSpec) -> Governance:
+    """Returns the governance fields; none where a declaration cannot be read.
+
+    What cannot be read may have said `restricted`: no default may speak in its place.
+    """
+    if _BROKEN_FRONT_MATTER in document.notes:
+        return _NO_GOVERNANCE
+    return governance_of(document.metadata, blob.sidecar, spec.required, spec.defaults)
+
+
+def _unreadable_declarations(document: ParsedDocument, blob: RawBlob) -> tuple[Finding, ...]:
     problem = sidecar_problem(blob.sidecar)
-    if problem is None:
-        return ()
-    return (Finding(detector="governance/1", code=problem.code, level="-", quote=problem.message[:200]),)
+    found = [(problem.code, problem.message)] if problem else []
+    if _BROKEN_FRONT_MATTER in document.notes:
+        found.append(("governance.front_matter.invalid", _MEND_FRONT_MATTER))
+    return tuple(Finding(detector="governance/1", code=code, level="-", quote=message[:200]) for code, message in found)

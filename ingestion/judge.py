@@ -14,12 +14,17 @@ _HOLDS = frozenset({OnFail.BLOCK, OnFail.QUARANTINE, OnFail.REPAIR})
 def judge_unread(error: SourceError) -> Decision:
     """Returns the decision about a document whose bytes could not be read: none was possible."""
     code = "source.torn_read" if isinstance(error, TornRead) else f"source.{type(error).__name__.lower()}"
-    return Decision(outcome=Outcome.FAIL, reasons=(Reason(code=code, message=str(error)),))
+    return Decision(outcome=Outcome.FAIL, reasons=(Reason(code=code, message=_sayable(error)),))
 
 
 def judge_unparsed(error: ParseError) -> Decision:
     """Returns the decision about bytes that no parser can turn into text."""
-    return Decision(outcome=Outcome.REJECT, reasons=(Reason(code=f"parse.{error.code}", message=str(error)),))
+    return Decision(outcome=Outcome.REJECT, reasons=(Reason(code=f"parse.{error.code}", message=_sayable(error)),))
+
+
+def _sayable(error: Exception) -> str:
+    """Returns an error's message as UTF-8 can say it: file names may hold bytes that are no text."""
+    return str(error).encode("utf-8", "replace").decode("utf-8")
 
 
 def judge(

@@ -6,6 +6,7 @@ compare-and-swap, one projection. Killed between any two of them, a reader sees 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import version as installed
 
 from contracts.model import Contract
@@ -23,7 +24,7 @@ from index.verify import verify_version
 from ingestion.candidate import Candidate
 from ingestion.embedding import stored_canaries
 from ingestion.runtime import Runtime
-from ingestion.toolkit import fingerprints_of
+from ingestion.toolkit import chunker_of, fingerprints_of
 
 
 def publish(
@@ -54,8 +55,10 @@ def publish(
         manifest = _judged(runtime, candidate, built, run_id=run_id, force=force)
         orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
         if orphan is None:
-            releases.seal(built.folder, manifest, load_signer(runtime.settings.signing_key))
-            digest = releases.publish(runtime.store, name, manifest.number, built.folder)
+            digest = releases.seal(built.folder, manifest, load_signer(runtime.settings.signing_key))
+            if not runtime.store.is_local:
+                _claim(runtime, manifest, digest)
+            releases.publish(runtime.store, name, manifest.number, built.folder)
         else:
             manifest = orphan
             digest = sha256_hex(
@@ -75,6 +78,12 @@ def publish(
         reason=reason or f"run {run_id}",
     )
     return record
+
+
+def _claim(runtime: Runtime, manifest: Manifest, digest: str) -> None:
+    """Takes the number before the upload: an object store would let two releases write one folder."""
+    with runtime.catalog.transaction() as tx:
+        versions.add(tx, releases.version_record(manifest, digest))
 
 
 def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str) -> VersionRecord:
@@ -114,18 +123,15 @@ def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
 def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str, force: bool) -> Manifest:
     """Returns the manifest with every gate's result in it, or raises what the gates found."""
     draft = _manifest(runtime, candidate, built, run_id)
-    results = _gates(runtime, candidate, built, draft, force=force)
+    results = _gates(candidate, built, draft, force=force)
     gates.require(results)
     return _manifest(runtime, candidate, built, run_id, results)
 
 
-def _gates(
-    runtime: Runtime, candidate: Candidate, built: Built, draft: Manifest, *, force: bool
-) -> tuple[gates.GateResult, ...]:
+def _gates(candidate: Candidate, built: Built, draft: Manifest, *, force: bool) -> tuple[gates.GateResult, ...]:
     guards = candidate.contract.guards
     previous = Manifest.from_json(candidate.served.manifest) if candidate.served else None
-    with runtime.catalog.reading() as tx:
-        live = segments.live(tx, candidate.contract.name)
+    shrink = force or candidate.shrink_allowed
     contents = built.summary.contents
     return (
         gates.conservation(candidate.counts),
@@ -134,17 +140,25 @@ def _gates(
         ),
         gates.recall(built.index.recall_at_10, built.index.recall_sample),
         gates.size(
-            previous=previous.contents.documents if previous and not force else None,
+            previous=previous.contents.documents if previous and not shrink else None,
             documents=contents.documents,
             max_removed_share=guards.max_removed_share,
-            min_documents=0 if force else guards.min_documents,
+            min_documents=0 if shrink else guards.min_documents,
         ),
-        gates.one_space(
-            draft.fingerprints["chunker"].digest, (segment.chunker_fingerprint for segment in live), "chunker"
-        ),
+        _one_chunker(candidate, draft.fingerprints["chunker"].digest),
         *((gates.owned(built.summary.ownerless),) if "owner" in candidate.contract.governance.required else ()),
         gates.one_change(what_changed(previous, draft), forced=force),
     )
+
+
+def _one_chunker(candidate: Candidate, expected: str) -> gates.GateResult:
+    cut_by = {segment.segment_id: segment.chunker_fingerprint for segment in candidate.segments}
+    result = gates.one_space(expected, cut_by.values(), "chunker")
+    foreign = [item.doc_id for item in candidate.active if cut_by[item.segment_id] != expected]
+    if result.passed:
+        return result
+    named = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
+    return replace(result, message=f"{result.message} They hold: {named}. Make these readable, or remove them.")
 
 
 def _manifest(
@@ -158,7 +172,7 @@ def _manifest(
         created_at=utc_now(),
         run=RunInfo(run_id=run_id, code_version=installed("stemma-rag"), actor=runtime.settings.actor),
         contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
-        fingerprints={**_seams(contract, runtime), "embedder": _embedder(candidate)},
+        fingerprints={**_seams(contract, runtime), "chunker": _chunker(candidate), "embedder": _embedder(candidate)},
         runtime=_runtime(runtime, candidate),
         contents=built.summary.contents,
         conservation=candidate.counts,
@@ -181,6 +195,18 @@ def _seams(contract: Contract, runtime: Runtime) -> dict[str, FingerprintRef]:
     }
 
 
+def _chunker(candidate: Candidate) -> FingerprintRef:
+    """Returns the chunker of the version; a gate refuses any other beside it.
+
+    It is the contract's, unless none of the chunks was cut by it: a re-embed takes them as they are.
+    """
+    declared = chunker_of(candidate.contract).fingerprint
+    cut_by = sorted({segment.chunker_fingerprint for segment in candidate.segments})
+    digest = declared if declared in cut_by or not cut_by else cut_by[0]
+    parts = {"strategy": candidate.contract.chunker.strategy, "as_declared": digest == declared}
+    return FingerprintRef(digest=digest, parts=parts)
+
+
 def _embedder(candidate: Candidate) -> FingerprintRef:
     space = candidate.space
     return FingerprintRef(digest=space.fingerprint, parts={**space.parts, "model": space.model})
@@ -190,7 +216,7 @@ def _runtime(runtime: Runtime, candidate: Candidate) -> dict[str, str]:
     """Returns what computed the vectors; several values are joined, because segments may differ."""
     found: dict[str, set[str]] = {}
     with runtime.catalog.reading() as tx:
-        for segment in segments.live(tx, candidate.contract.name):
+        for segment in candidate.segments:
             vectors = segments.vectors(tx, segment.segment_id, candidate.space.fingerprint)
             for key, value in (vectors.runtime if vectors else {}).items():
                 found.setdefault(key, set()).add(str(value))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta
+
 from corpus.catalog import answers
 from corpus.types import Assessment, Finding
 from ingestion.examine import Matcher
@@ -32,7 +34,21 @@ def _look_up(runtime: Runtime, draft: Assessment) -> tuple[Finding, ...]:
         return ()
     text = draft.document.text
     grams = document_grams(text)
+    changed = last_change(draft)
     with runtime.catalog.reading() as tx:
-        hits = answers.hits(tx, sorted(grams.values), before=draft.updated_at)
+        hits = answers.hits(tx, sorted(grams.values), before=changed)
         served = answers.get(tx, sorted(hits)).values()
-    return match(text, hits, served, updated_at=draft.updated_at, document=grams)
+    return match(text, hits, served, updated_at=changed, document=grams)
+
+
+def last_change(draft: Assessment) -> datetime | None:
+    """Returns the latest time at which the text may have come into the document; None for now.
+
+    What a document says of its own date does not clear it: a copied answer may stand under an old one.
+    A bare date counts to the end of its day, everywhere on earth.
+    """
+    said = draft.updated_at
+    if said is not None and said.time() == time.min:
+        said += timedelta(days=1, hours=12)
+    known = [moment for moment in (said, draft.ref.modified_at) if moment is not None]
+    return max(known) if draft.ref.modified_at is not None else None

@@ -86,6 +86,16 @@ def catalog_url(settings: Settings) -> str:
     return f"sqlite:///{settings.home}/catalog.db"
 
 
+def _make_home(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"home {folder} cannot be made: {error.strerror}. Set home (stemma.toml or STEMMA_HOME) to a folder that "
+            "you may write."
+        ) from error
+
+
 def open_runtime(settings: Settings | None = None) -> Runtime:
     """Opens a project: reads settings where none are given, opens home and catalog.
 
@@ -96,7 +106,7 @@ def open_runtime(settings: Settings | None = None) -> Runtime:
     settings = settings or load_settings()
     store = open_store(settings.home)
     if store.is_local:
-        Path(settings.home).mkdir(parents=True, exist_ok=True)
+        _make_home(Path(settings.home))
     catalog = open_catalog(catalog_url(settings))
     catalog.check()
     return Runtime(settings=settings, store=store, catalog=catalog)

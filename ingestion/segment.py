@@ -9,7 +9,7 @@ A segment is named by the revisions in it, so the same work gives the same segme
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from corpus import batches
 from corpus.errors import DigestMismatch
 from corpus.ids import fingerprint
 from corpus.seams import Chunker
-from corpus.storage import Store
+from corpus.storage import Store, file_digest
 from corpus.types import Chunk, Origin, Outcome, ParsedDocument, Span
 from ingestion.chunkers.cut import chunks_of
 from provenance.classify import verdict
@@ -51,7 +51,9 @@ def segment_name(contract: str, rows: Sequence[Row]) -> str:
     return fingerprint("segment", {"contract": contract, "revisions": revisions})[:32]
 
 
-def write_segment(store: Store, contract: str, rows: Sequence[Row], chunker: Chunker) -> Segment:
+def write_segment(
+    store: Store, contract: str, rows: Sequence[Row], chunker: Chunker, *, referred: Callable[[str], bool]
+) -> Segment:
     """Cuts admitted revisions into chunks and publishes the segment.
 
     Args:
@@ -59,6 +61,7 @@ def write_segment(store: Store, contract: str, rows: Sequence[Row], chunker: Chu
         contract: Name of the contract.
         rows: Assessed rows of one shard, those that failed left out.
         chunker: Cuts the texts.
+        referred: Whether the catalog already refers to a segment of that id; its files then stay.
 
     Returns:
         What was published. Calling it again with the same rows publishes nothing new.
@@ -72,7 +75,7 @@ def write_segment(store: Store, contract: str, rows: Sequence[Row], chunker: Chu
         batches.write_rows(folder / "chunks.parquet", batches.CHUNKS, _chunk_rows(admitted, chunker, digests))
         if withheld:
             batches.write_rows(folder / "withheld.parquet", batches.DOCUMENTS, map(_document_columns, withheld))
-        published = _publish(store, segment_id, folder)
+        published = _publish(store, segment_id, folder, keep=referred(segment_id))
     return Segment(
         segment_id=segment_id,
         documents=len(admitted),
@@ -82,16 +85,17 @@ def write_segment(store: Store, contract: str, rows: Sequence[Row], chunker: Chu
     )
 
 
-def _publish(store: Store, segment_id: str, folder: Path) -> dict[str, str]:
+def _publish(store: Store, segment_id: str, folder: Path, *, keep: bool) -> dict[str, str]:
     published = {}
     for path in sorted(folder.iterdir()):
         name = f"segments/{segment_id}/{path.name}"
         try:
             published[path.name] = store.publish_file(name, path)
         except DigestMismatch:
-            # Left by a run that was killed under other library versions, before the catalog knew of it.
-            store.remove(name)
-            published[path.name] = store.publish_file(name, path)
+            # The same revisions in other bytes: the time that a source gives a file may differ, or a library
+            # that wrote it. What the catalog refers to stays as it is; what a killed run left does not.
+            with store.local_file(name) as found:
+                published[path.name] = file_digest(found) if keep else store.replace_file(name, path)
     return published
 
 

@@ -7,7 +7,7 @@ vanished. A source that suddenly lists (almost) nothing trips a guard before any
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpus.catalog.records import DocumentState
 from corpus.errors import ContractBlocked
@@ -26,11 +26,13 @@ class Entry:
         raw_sha256: Digest of the bytes; empty when they could not be read.
         state_key: Digest of content, sidecar and everything that would change the outcome; empty
             when the bytes could not be read.
+        seen: Mark of the document's standing row when the source was listed; empty for none.
     """
 
     ref: SourceRef
     raw_sha256: str
     state_key: str
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +43,22 @@ class Snapshot:
         listed: Number of documents listed.
         due: Entries whose outcome has to be worked out.
         unchanged: Number of documents whose standing decision holds.
-        vanished: Ids of known documents that are not listed, sorted.
+        vanished: Id and mark of each known document that is not listed, sorted by id.
     """
 
     listed: int
     due: tuple[Entry, ...]
     unchanged: int
-    vanished: tuple[str, ...]
+    vanished: tuple[tuple[str, str], ...]
+
+
+def mark_of(state: DocumentState | None) -> str:
+    """Returns what tells one standing row of a document from the next; empty where there is none.
+
+    A run acts on what it saw. Where the mark is another by then, a faster run has decided, and its
+    word stands.
+    """
+    return f"{state.run_id}/{state.state}/{state.state_key}" if state else ""
 
 
 def is_due(entry: Entry, known: DocumentState | None) -> bool:
@@ -65,11 +76,13 @@ def plan_snapshot(entries: Iterator[Entry], known: Mapping[str, DocumentState]) 
     due: list[Entry] = []
     seen: set[str] = set()
     for entry in entries:
+        standing = known.get(entry.ref.doc_id)
         seen.add(entry.ref.doc_id)
-        if is_due(entry, known.get(entry.ref.doc_id)):
-            due.append(entry)
-    vanished = sorted(doc_id for doc_id, state in known.items() if state.state != "gone" and doc_id not in seen)
-    return Snapshot(listed=len(seen), due=tuple(due), unchanged=len(seen) - len(due), vanished=tuple(vanished))
+        if is_due(entry, standing):
+            due.append(replace(entry, seen=mark_of(standing)))
+    gone = (state for doc_id, state in known.items() if state.state != "gone" and doc_id not in seen)
+    vanished = tuple(sorted((state.doc_id, mark_of(state)) for state in gone))
+    return Snapshot(listed=len(seen), due=tuple(due), unchanged=len(seen) - len(due), vanished=vanished)
 
 
 def guard_shrink(snapshot: Snapshot, *, known: int, max_removed_share: float, contract: str) -> None:

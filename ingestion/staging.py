@@ -1,16 +1,18 @@
 """Work in progress of a run, kept in the home between its stages.
 
-staging/runs/<run>.json               what acquire saw: counts and vanished documents
-staging/shards/<shard>/entries.json   the due documents of one shard
-staging/shards/<shard>/assessed.parquet  their assessments, one row per document
+staging/<run>/note.json                  what acquire saw: counts, vanished documents, the contract
+staging/<run>/<shard>/entries.json       the due documents of one shard
+staging/<run>/<shard>/assessed.parquet   their assessments, one row per document
 
-Shards are named by their content, so a run that was killed finds the assessments of the run before.
-`settle` removes what a finished run no longer needs.
+Each run has a folder of its own, so two runs over one source cannot take each other's work away. What
+is expensive is not here: segments and vectors are named by content, and a run that is started again
+after a kill finds them. `settle` removes the folder of a finished run.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -18,12 +20,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from contracts.model import Contract
 from corpus import batches
 from corpus.errors import ConfigurationError
 from corpus.ids import canonical_json, fingerprint
 from corpus.storage import Store
-from corpus.types import Assessment, OnFail, Severity, SourceRef, Violation
-from ingestion.snapshot import Entry, Snapshot
+from corpus.types import Assessment, OnFail, Outcome, Severity, SourceRef, Violation
+from ingestion.snapshot import Entry
+
+_RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
 
 ASSESSED = pa.schema(
     [
@@ -39,56 +44,65 @@ ASSESSED = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunNote:
-    """What acquire leaves for settle.
+    """What acquire leaves for the later stages.
 
     Attributes:
+        contract_digest: The terms that the run works under.
+        allow_shrink: Whether a person let this run remove more than the contract's guard allows.
         listed: Documents that the source listed.
         unchanged: Documents with nothing to do.
-        vanished: Ids of known documents that are no longer listed.
+        vanished: Id and mark of each known document that is no longer listed.
         shards: Names of the shards with due documents.
     """
 
+    contract_digest: str
+    allow_shrink: bool
     listed: int
     unchanged: int
-    vanished: tuple[str, ...]
+    vanished: tuple[tuple[str, str], ...]
     shards: tuple[str, ...]
 
 
-def write_note(store: Store, run_id: str, snapshot: Snapshot, shards: Sequence[str]) -> None:
-    """Records what acquire saw; a run that is started again replaces its note."""
-    note = {
-        "listed": snapshot.listed,
-        "unchanged": snapshot.unchanged,
-        "vanished": list(snapshot.vanished),
-        "shards": list(shards),
-    }
-    store.replace(_note(run_id), canonical_json(note))
+def write_note(store: Store, run_id: str, note: RunNote) -> None:
+    """Records what acquire saw; a run that is acquired again replaces its note."""
+    store.replace(_note(run_id), canonical_json(asdict(note)))
 
 
-def read_note(store: Store, run_id: str) -> RunNote:
-    """Reads what `write_note` wrote.
-
-    Raises:
-        ConfigurationError: The run has not been acquired.
-    """
+def find_note(store: Store, run_id: str) -> RunNote | None:
+    """Reads what `write_note` wrote; None where the run was settled, or never acquired."""
     try:
         note = json.loads(store.read_bytes(_note(run_id)))
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"run {run_id} has nothing staged: start it with acquire.") from error
-    return RunNote(
-        listed=note["listed"],
-        unchanged=note["unchanged"],
-        vanished=tuple(note["vanished"]),
-        shards=tuple(note["shards"]),
-    )
+    except FileNotFoundError:
+        return None
+    vanished = tuple((doc_id, mark) for doc_id, mark in note["vanished"])
+    return RunNote(**{**note, "vanished": vanished, "shards": tuple(note["shards"])})
 
 
-def write_shard(store: Store, contract: str, entries: Sequence[Entry], overrides: Mapping[str, str]) -> str:
+def read_note(store: Store, run_id: str, contract: Contract) -> RunNote:
+    """Reads the note of a run at work under the terms that it was started with.
+
+    Raises:
+        ConfigurationError: The run has nothing staged, or the contract was edited meanwhile.
+    """
+    note = find_note(store, run_id)
+    if note is None:
+        raise ConfigurationError(
+            f"run {run_id} has nothing staged: it was settled, or never acquired. Start a new run."
+        )
+    if note.contract_digest != contract.digest:
+        raise ConfigurationError(
+            f"contract {contract.name!r} was edited while run {run_id} was at work under its old terms. Nothing of the "
+            "rest was written. Start a new run."
+        )
+    return note
+
+
+def write_shard(store: Store, run_id: str, entries: Sequence[Entry], overrides: Mapping[str, str]) -> str:
     """Stages the due documents of one shard.
 
     Args:
         store: The home.
-        contract: Name of the contract.
+        run_id: The run.
         entries: The documents.
         overrides: Document id to what a person decided, which changes what assessing them gives.
 
@@ -96,60 +110,78 @@ def write_shard(store: Store, contract: str, entries: Sequence[Entry], overrides
         The shard's name, a digest of all that.
     """
     rows = [_entry_json(entry) for entry in entries]
-    shard = fingerprint("shard", {"contract": contract, "entries": rows, "overrides": dict(overrides)})[:32]
-    store.publish(f"staging/shards/{shard}/entries.json", canonical_json(rows))
+    shard = fingerprint("shard", {"entries": rows, "overrides": dict(overrides)})[:32]
+    store.publish(f"{_shard(run_id, shard)}/entries.json", canonical_json(rows))
     return shard
 
 
-def read_shard(store: Store, shard: str) -> tuple[Entry, ...]:
+def read_shard(store: Store, run_id: str, shard: str) -> tuple[Entry, ...]:
     """Reads the entries of a shard.
 
     Raises:
-        ConfigurationError: There is no such shard.
+        ConfigurationError: The run has no such shard.
     """
     try:
-        rows = json.loads(store.read_bytes(f"staging/shards/{shard}/entries.json"))
+        rows = json.loads(store.read_bytes(f"{_shard(run_id, shard)}/entries.json"))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"no staged shard {shard}: its run has been settled, or never acquired. Start a new run."
+            f"run {run_id} has no staged shard {shard}: it was settled, or never acquired. Start a new run."
         ) from error
     return tuple(_entry(row) for row in rows)
 
 
-def is_assessed(store: Store, shard: str) -> bool:
-    """Returns whether the shard's assessments are complete."""
-    return store.exists(_assessed(shard))
+def is_assessed(store: Store, run_id: str, shard: str) -> bool:
+    """Returns whether the shard's assessments are complete, and none of them has to be tried again."""
+    if not store.exists(_assessed(run_id, shard)):
+        return False
+    return all(row["outcome"] != Outcome.FAIL for row in read_assessed(store, run_id, shard, ["outcome"]))
 
 
-def write_assessed(store: Store, shard: str, assessments: Iterable[Assessment]) -> None:
-    """Publishes the assessments of a shard, all or none."""
+def write_assessed(store: Store, run_id: str, shard: str, assessments: Iterable[Assessment]) -> None:
+    """Publishes the assessments of a shard, all or none; the last attempt's hold."""
     with store.scratch() as folder:
         path = folder / "assessed.parquet"
         batches.write_rows(path, ASSESSED, (_assessed_row(item) for item in assessments))
-        # Assessing again may say other words (a time, an answer just registered): the last one holds.
-        store.remove(_assessed(shard))
-        store.publish_file(_assessed(shard), path)
+        store.replace_file(_assessed(run_id, shard), path)
 
 
-def read_assessed(store: Store, shard: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """Returns the assessed rows of a shard, or some of their columns."""
-    with store.open(_assessed(shard)) as handle:
-        return list(batches.stream_rows(handle, columns))
+def read_assessed(store: Store, run_id: str, shard: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """Returns the assessed rows of a shard, or some of their columns.
+
+    Raises:
+        ConfigurationError: The shard has not been assessed.
+    """
+    try:
+        with store.open(_assessed(run_id, shard)) as handle:
+            return list(batches.stream_rows(handle, columns))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"shard {shard} of run {run_id} has not been assessed, or the run was settled. Start a new run."
+        ) from error
 
 
-def discard(store: Store, run_id: str, shards: Iterable[str]) -> None:
-    """Removes what a settled run no longer needs."""
-    for shard in shards:
-        store.remove(f"staging/shards/{shard}")
+def discard(store: Store, run_id: str) -> None:
+    """Removes what a settled run no longer needs; the note first, so that no half folder counts as staged."""
     store.remove(_note(run_id))
+    store.remove(_folder(run_id))
+
+
+def _folder(run_id: str) -> str:
+    if not _RUN_ID.match(run_id):
+        raise ConfigurationError(f"not a run id: {run_id!r}. Use letters, digits, '.', '_' and '-', 200 at the most.")
+    return f"staging/{run_id}"
 
 
 def _note(run_id: str) -> str:
-    return f"staging/runs/{run_id}.json"
+    return f"{_folder(run_id)}/note.json"
 
 
-def _assessed(shard: str) -> str:
-    return f"staging/shards/{shard}/assessed.parquet"
+def _shard(run_id: str, shard: str) -> str:
+    return f"{_folder(run_id)}/{shard}"
+
+
+def _assessed(run_id: str, shard: str) -> str:
+    return f"{_shard(run_id, shard)}/assessed.parquet"
 
 
 def _assessed_row(assessment: Assessment) -> dict[str, Any]:
@@ -184,6 +216,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "sidecar_uri": ref.sidecar_uri,
         "raw_sha256": entry.raw_sha256,
         "state_key": entry.state_key,
+        "seen": entry.seen,
     }
 
 
@@ -198,4 +231,4 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         version_tag=row["version_tag"],
         sidecar_uri=row["sidecar_uri"],
     )
-    return Entry(ref=ref, raw_sha256=row["raw_sha256"], state_key=row["state_key"])
+    return Entry(ref=ref, raw_sha256=row["raw_sha256"], state_key=row["state_key"], seen=row["seen"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from corpus import batches
 from corpus.catalog import documents
+from corpus.errors import IntegrityError
 from ingestion.runtime import Runtime
 
 
@@ -28,6 +29,18 @@ def standing_rows(
         wanted.setdefault(revision.segment_id, set()).add(revision.revision_id)
     selected = sorted({*columns, "revision_id"})
     for segment, revisions in wanted.items():
+        yield from _rows(runtime, contract, segment, selected, revisions)
+
+
+def _rows(
+    runtime: Runtime, contract: str, segment: str, columns: list[str], revisions: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    try:
         with runtime.store.open(f"segments/{segment}/documents.parquet") as handle:
-            rows = batches.stream_rows(handle, selected)
+            rows = batches.stream_rows(handle, columns)
             yield from (row for row in rows if row["revision_id"] in revisions)
+    except FileNotFoundError as error:
+        raise IntegrityError(
+            f"segment {segment} of {contract!r} is in the catalog but its files are gone. Run `stemma reconcile "
+            f"{contract}`, then `stemma ingest {contract}`: what was in it is read again."
+        ) from error

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from console.cli.command import Json
 from corpus.catalog import embedders
 from corpus.catalog.records import VersionRecord
-from corpus.errors import FingerprintMismatch
+from corpus.errors import ConfigurationError, FingerprintMismatch
 from corpus.seams import Embedder
 from index.embedders.registry import load_embedder
 from index.reader import Hit, open_index
@@ -33,6 +33,8 @@ def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: M
         ConfigurationError: A filter is unknown, or the model is not installed.
         IntegrityError: The version or the model is not what it was.
     """
+    if not text.strip():
+        raise ConfigurationError("the question is empty. Ask something: stemma index query NAME 'your question'.")
     reader = open_index(
         runtime.store,
         version.name,

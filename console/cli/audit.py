@@ -31,7 +31,10 @@ def list_entries(session: Session, limit: LimitOption = 20) -> Result:
 
 
 def verify(session: Session) -> Result:
-    """Check that no entry was altered, removed or put in between; exit code 3 if one was."""
+    """Check that no entry was altered, removed or put in between; exit code 3 if one was.
+
+    Entries cut off at the end show only against a `head` that you kept elsewhere.
+    """
     from corpus.catalog import audit  # noqa: PLC0415 - help must not load SQLAlchemy
 
     with session.runtime().catalog.reading() as tx:

@@ -27,7 +27,7 @@ QuestionArgument = Annotated[str, typer.Argument(metavar="TEXT", help="What to l
 AliasOption = Annotated[str, typer.Option("--alias", metavar="ALIAS", help="The alias.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
 ToOption = Annotated[
-    str | None, typer.Option("--to", metavar="VERSION", help="Version to go back to; default: the one before.")
+    str | None, typer.Option("--to", metavar="VERSION", help="Version to go back to; default: what it served before.")
 ]
 CountOption = Annotated[int, typer.Option("--k", "-k", min=1, help="How many hits.")]
 WhereOption = Annotated[
@@ -178,10 +178,13 @@ def promote(
 def rollback(
     session: Session, name: NameArgument, to: ToOption = None, alias: AliasOption = "live", reason: ReasonOption = ""
 ) -> Result:
-    """Point an alias back to the version before, or to the one named."""
+    """Point an alias back to what it served before, or to the version named.
+
+    What was rolled back is not published again until a document changes, or `index release --force`.
+    """
     index = _opened(session, name)
-    target = index.resolve(to) if to else index.before(index.resolve(alias))
-    means = "Documents stay as they are: the next ingest releases them as a new version."
+    target = index.resolve(to) if to else index.served_before(alias)
+    means = "Documents stay as they are. They are released again when one of them changes, or with --force."
     return _move(session, index, alias, target.number, reason or "rolled back by hand", means)
 
 

@@ -43,13 +43,13 @@ def ingest(
     receipt = pipeline.ingest(
         runtime, name, allow_shrink=allow_shrink, release=not no_release, progress=session.progress()
     )
-    data = {**receipt.to_json(), "next": _next(name, receipt.counts)}
+    data = {**receipt.to_json(), "next": _next(name, receipt.counts, released=not no_release)}
     return Result(data=data, view=render.receipt, exit_code=EXIT_FINDINGS if receipt.counts.failed else EXIT_OK)
 
 
-def _next(name: str, counts: Counts) -> str:
+def _next(name: str, counts: Counts, *, released: bool) -> str:
     held = {"quarantine": counts.quarantined, "reject": counts.rejected, "fail": counts.failed}
     outcome = next((outcome for outcome, number in held.items() if number), None)
     if outcome is None:
-        return f"stemma index query {name} 'your question'"
+        return f"stemma index query {name} 'your question'" if released else f"stemma index release {name}"
     return f"stemma quarantine list {name}" + (f" --outcome {outcome}" if outcome != "quarantine" else "")

@@ -112,7 +112,10 @@ def _signing_key(settings: Settings) -> Step:
         note = f"its public half was missing and is in {shown_path(public, settings.project)} again"
         return Step(part="signing key", path=path, action="extended", note=note)
     if trusted:
-        note = "keys are trusted already: copy their private key here to publish versions; reading needs none"
+        note = (
+            "keys are trusted already: copy their private key here to publish versions; reading needs none. If it is "
+            "lost for good, move its *.pub out of the trusted folder and run `stemma init` again"
+        )
         return Step(part="signing key", path=path, action="missing", note=note)
     keyid = generate_keypair(private, public)
     note = f"key {keyid[:12]}, trusted through {shown_path(public, settings.project)}; keep the private key secret"

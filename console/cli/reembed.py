@@ -48,9 +48,14 @@ def reembed(
         from ingestion.stages import reembed as stage  # noqa: PLC0415 - help must not load the stages
 
         data = stage.estimate(runtime, name, model=model).to_json()
-        return Result(data={**data, "next": f"stemma reembed {name}"}, view=render.receipt)
+        return Result(data={**data, "next": _again(name, model, mode)}, view=render.receipt)
     from ingestion import pipeline  # noqa: PLC0415
 
     data = pipeline.reembed(runtime, name, model=model, mode=mode, progress=session.progress()).to_json()
     follow = f"stemma index diff {name}" if mode == "cutover" else f"stemma index diff {name} live shadow"
     return Result(data={**data, "next": follow}, view=render.receipt)
+
+
+def _again(name: str, model: str | None, mode: str) -> str:
+    options = (f" --model {model}" if model else "") + (f" --mode {mode}" if mode != "cutover" else "")
+    return f"stemma reembed {name}{options}"

@@ -28,12 +28,14 @@ class Index:
         name: Its name.
         versions: Its versions, newest first.
         aliases: Alias to the number it points to.
+        served: Alias to the numbers it was pointed to, in the order of the moves.
         models: Embedder fingerprint to the name it was asked for by.
     """
 
     name: str
     versions: tuple[VersionRecord, ...]
     aliases: Mapping[str, int]
+    served: Mapping[str, tuple[int, ...]]
     models: Mapping[str, str]
 
     def resolve(self, text: str) -> VersionRecord:
@@ -69,6 +71,28 @@ class Index:
                 f"{self.name} v{version.number:06d} is the first version: there is none before it."
             )
         return followed or older[0]
+
+    def served_before(self, alias: str) -> VersionRecord:
+        """Returns the version to roll an alias back to: what it served before what it serves now.
+
+        A roll-back takes a step back, so rolling back twice goes two steps and not to and fro.
+
+        Raises:
+            ConfigurationError: There is no such alias, or it never served another version.
+        """
+        current = self.resolve(alias)
+        steps: list[int] = []
+        for number in self.served.get(alias, ()):
+            if number in steps:
+                del steps[steps.index(number) :]
+            steps.append(number)
+        left = {version.number: version for version in self.versions if version.state != "retired"}
+        earlier = [left[number] for number in steps[:-1] if number in left]
+        if not earlier:
+            raise ConfigurationError(
+                f"{alias!r} of {self.name!r} served no version before v{current.number:06d}. Name one with --to."
+            )
+        return earlier[-1]
 
     def pointed(self) -> list[VersionRecord]:
         """Returns the versions that an alias points to, newest first."""
@@ -116,6 +140,7 @@ def open_one(runtime: Runtime, tx: Transaction, name: str) -> Index:
         name=name,
         versions=found,
         aliases={state.alias: state.number for state in versions.aliases(tx, name)},
+        served={state.alias: versions.served(tx, name, state.alias) for state in versions.aliases(tx, name)},
         models=models,
     )
 

@@ -85,3 +85,19 @@ def count_by_state(tx: Session, contract: str) -> dict[str, int]:
     """Returns the number of documents of a contract in each state that occurs."""
     counted = select(DocumentRow.state, func.count().label("number")).where(DocumentRow.contract == contract)
     return {row.state: row.number for row in tx.execute(counted.group_by(DocumentRow.state))}
+
+
+def look_again(tx: Session, contract: str, *, segment_id: str | None = None, doc_ids: Iterable[str] = ()) -> None:
+    """Makes the next run work out the outcome of documents again, although nothing in them changed.
+
+    Args:
+        tx: The transaction.
+        contract: The contract.
+        segment_id: All documents of this segment.
+        doc_ids: These documents.
+    """
+    mine = update(DocumentRow).where(DocumentRow.contract == contract).values(state_key="")
+    if segment_id is not None:
+        tx.execute(mine.where(DocumentRow.segment_id == segment_id))
+    for batch in rows.chunks(doc_ids):
+        tx.execute(mine.where(DocumentRow.doc_id.in_(batch)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -122,3 +122,18 @@ def locate(tx: Session, digests: Iterable[str], embedder_fingerprint: str) -> di
         for digest, segment_id, row in tx.execute(wanted):
             found.setdefault(digest.hex(), (segment_id, row))
     return found
+
+
+def forget_vectors(tx: Session, segment_id: str, embedder_fingerprint: str) -> None:
+    """Takes back that a segment has vectors in a space, because their file is lost."""
+    tx.execute(
+        delete(VectorsRow).where(
+            VectorsRow.segment_id == segment_id, VectorsRow.embedder_fingerprint == embedder_fingerprint
+        )
+    )
+
+
+def spaces(tx: Session, segment_id: str) -> tuple[str, ...]:
+    """Returns the fingerprints of the spaces in which a segment has vectors, sorted."""
+    statement = select(VectorsRow.embedder_fingerprint).where(VectorsRow.segment_id == segment_id)
+    return tuple(sorted(tx.execute(statement).scalars()))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from corpus.catalog import audit, rows
 from corpus.catalog.records import AliasState, VersionRecord
-from corpus.catalog.tables import AliasRow, VersionRow
+from corpus.catalog.tables import AliasRow, AuditRow, VersionRow
 from corpus.errors import ConcurrentRelease, ConfigurationError
 from corpus.types import utc_now
 
@@ -158,3 +158,9 @@ def _require(tx: Session, name: str, number: int) -> VersionRecord:
         listed = ", ".join(f"v{found:06d}" for found in known.scalars()) or "none"
         raise ConfigurationError(f"index {name!r} has no version v{number:06d}. Known: {listed}.")
     return version
+
+
+def served(tx: Session, name: str, alias: str) -> tuple[int, ...]:
+    """Returns the versions that an alias was pointed to, in the order of the moves, as the audit log has them."""
+    statement = select(AuditRow.detail).where(AuditRow.action == "alias.move", AuditRow.subject == f"{name}@{alias}")
+    return tuple(int(detail["to"]) for detail in tx.execute(statement.order_by(AuditRow.number)).scalars())

@@ -54,8 +54,7 @@ def parser_for(media_type: str, overrides: Mapping[str, str] = EMPTY) -> Parser:
     """
     name = overrides.get(media_type) or DEFAULTS.get(media_type)
     if name is None:
-        known = ", ".join(sorted(DEFAULTS))
-        unsupported = f"The file is {media_type}, which no parser reads. Save it as one of: {known}."
+        unsupported = f"The file is {media_type}, which no parser reads. Save it as text, Markdown, HTML, PDF or DOCX."
         code, message = _REFUSED.get(media_type, ("unsupported", unsupported))
         raise ParseError(message, code=code)
     parser: Parser = PARSERS.load(name)()

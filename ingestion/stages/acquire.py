@@ -61,10 +61,18 @@ def acquire(
         share = contract.guards.max_removed_share
         guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
     shards = tuple(
-        staging.write_shard(runtime.store, contract.name, shard, _overrides_in(shard, overrides))
+        staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
         for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
     )
-    staging.write_note(runtime.store, run_id, snapshot, shards)
+    note = staging.RunNote(
+        contract_digest=contract.digest,
+        allow_shrink=allow_shrink,
+        listed=snapshot.listed,
+        unchanged=snapshot.unchanged,
+        vanished=snapshot.vanished,
+        shards=shards,
+    )
+    staging.write_note(runtime.store, run_id, note)
     return Receipt(
         stage="acquire",
         contract=contract.name,
@@ -101,10 +109,12 @@ def _entry(tools: Tools, ref: SourceRef, max_bytes: int) -> Entry:
         return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
     try:
         blob = tools.source.read(ref)
-    except (TornRead, SourceGone, SourceUnavailable, ParseError):
+    except ParseError:
+        return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
+    except (TornRead, SourceGone, SourceUnavailable):
         # Assess reads again and turns what is still wrong into a Decision.
         return Entry(ref=ref, raw_sha256="", state_key="")
-    return Entry(ref=blob.ref, raw_sha256=blob.sha256, state_key=state_key(tools, blob.sha256, blob.sidecar))
+    return Entry(ref=blob.ref, raw_sha256=blob.sha256, state_key=state_key(tools, blob))
 
 
 def _overrides_in(shard: tuple[Entry, ...], overrides: Mapping[tuple[str, str], OverrideRecord]) -> dict[str, str]:

@@ -43,11 +43,11 @@ def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[st
         ContractBlocked: A blocking rule failed.
     """
     contract = runtime.contract(contract_name)
-    note = staging.read_note(runtime.store, run_id)
-    if not shards and not note.vanished:
+    note = staging.read_note(runtime.store, run_id, contract)
+    if note.listed and not shards and not note.vanished:
         return _receipt(contract, run_id, "", Verdict.PASS)
-    assessed = [row for shard in shards for row in _assessed(runtime, contract, shard)]
-    report = batch_report(contract, _facts(runtime, contract, assessed, note.vanished))
+    assessed = [row for shard in shards for row in _assessed(runtime, contract, run_id, shard)]
+    report = batch_report(contract, _facts(runtime, contract, assessed, [doc_id for doc_id, _ in note.vanished]))
     path = f"reports/{contract.name}/{run_id}.json"
     runtime.store.replace(path, canonical_json(report.to_json()))
     if report.verdict is Verdict.BLOCK:
@@ -70,9 +70,9 @@ def _receipt(contract: Contract, run_id: str, path: str, verdict: Verdict) -> Re
     )
 
 
-def _assessed(runtime: Runtime, contract: Contract, shard: str) -> list[dict[str, Any]]:
+def _assessed(runtime: Runtime, contract: Contract, run_id: str, shard: str) -> list[dict[str, Any]]:
     columns = {*_COLUMNS, *batch_columns(contract), "outcome", "violations", "reasons"}
-    return staging.read_assessed(runtime.store, shard, sorted(columns))
+    return staging.read_assessed(runtime.store, run_id, shard, sorted(columns))
 
 
 def _facts(

@@ -10,16 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from corpus import batches
-from corpus.catalog import answers
+from corpus.catalog import answers, contracts, documents
 from corpus.catalog.records import AnswerRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id, text_digest
 from corpus.types import Receipt
 from index import layout
 from ingestion.runtime import Runtime
-from provenance.answers import AnswerInput, RegisteredAnswer, novel_grams, register
+from ingestion.standing import standing_rows
+from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novel_grams, register
 from provenance.importers import native
+from provenance.reuse import LEAST_HITS
 
 
 def import_answers(runtime: Runtime, path: Path) -> Receipt:
@@ -30,8 +35,9 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
         path: The file; a line that is no answer is counted and reported, and never stops the others.
 
     Returns:
-        A receipt with the numbers of answers registered, known before, not decidable and refused; the
-        refused lines are its outputs.
+        A receipt with the numbers of answers registered, known before, not decidable and refused, and of
+        standing documents that may repeat one: the next ingest looks at these again. The refused lines
+        are its outputs.
 
     Raises:
         ConfigurationError: The file cannot be read.
@@ -45,6 +51,7 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
     with runtime.catalog.transaction() as tx:
         before = answers.count(tx)
     registered = [_register(runtime, answer) for answer in inputs]
+    repeated = _look_again(runtime, registered)
     with runtime.catalog.transaction() as tx:
         added = answers.count(tx) - before
     return Receipt(
@@ -52,15 +59,54 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
         contract="",
         run_id=new_run_id(),
         key=path.name,
-        outputs=tuple(f"line {problem.line}: {problem.message}" for problem in imported.problems),
+        outputs=(*(f"line {problem.line}: {problem.message}" for problem in imported.problems), *_warning(registered)),
         figures={
             "registered": added,
             "known": len(inputs) - added,
             "not_decidable": sum(not answer.decidable for answer in registered),
             "context_unknown": sum(not answer.context_known for answer in registered),
             "refused": len(imported.problems),
+            "documents_to_look_at": repeated,
         },
     )
+
+
+def _look_again(runtime: Runtime, registered: Sequence[RegisteredAnswer]) -> int:
+    """Finds standing documents that hold enough of the answers' grams: logs mostly arrive after pages.
+
+    Reads every standing text once per import, in bounded memory; the time grows with the corpus.
+    """
+    grams = np.unique(np.fromiter((gram for answer in registered for gram in answer.novel), dtype=np.uint64))
+    if not len(grams):
+        return 0
+    with runtime.catalog.reading() as tx:
+        names = contracts.names(tx)
+    found = {name: _repeating(runtime, name, grams) for name in names}
+    with runtime.catalog.transaction() as tx:
+        for name, doc_ids in found.items():
+            documents.look_again(tx, name, doc_ids=doc_ids)
+    return sum(len(doc_ids) for doc_ids in found.values())
+
+
+def _repeating(runtime: Runtime, contract: str, grams: npt.NDArray[np.uint64]) -> list[str]:
+    rows = standing_rows(runtime, contract, ("doc_id", "text"), ())
+    return [
+        row["doc_id"]
+        for row in rows
+        if np.count_nonzero(np.isin(grams, np.asarray(document_grams(row["text"]).values, dtype=np.uint64)))
+        >= LEAST_HITS
+    ]
+
+
+def _warning(registered: Sequence[RegisteredAnswer]) -> tuple[str, ...]:
+    blind = sum(not answer.context_known for answer in registered)
+    if not blind:
+        return ()
+    words = (
+        f"{blind} answers came without the text of all that they retrieved: a document that repeats one is only "
+        "suspected and no rule holds it back. Log `retrieved` with chunk ids or texts."
+    )
+    return (words,)
 
 
 def _register(runtime: Runtime, answer: AnswerInput) -> RegisteredAnswer:

@@ -30,7 +30,7 @@ Overrides = Mapping[tuple[str, str], OverrideRecord]
 def assess(
     runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS
 ) -> Receipt:
-    """Assesses one shard, unless an earlier attempt already did.
+    """Assesses one shard, unless an earlier attempt of this run did, and could read every document.
 
     Args:
         runtime: The project.
@@ -42,9 +42,11 @@ def assess(
     Returns:
         A receipt whose counts are the outcomes of the shard's documents.
     """
-    if not staging.is_assessed(runtime.store, shard):
-        _assess(runtime, runtime.contract(contract_name), shard, progress)
-    outcomes = Counter(row["outcome"] for row in staging.read_assessed(runtime.store, shard, ["outcome"]))
+    contract = runtime.contract(contract_name)
+    staging.read_note(runtime.store, run_id, contract)
+    if not staging.is_assessed(runtime.store, run_id, shard):
+        _assess(runtime, contract, run_id, shard, progress)
+    outcomes = Counter(row["outcome"] for row in staging.read_assessed(runtime.store, run_id, shard, ["outcome"]))
     return Receipt(
         stage="assess",
         contract=contract_name,
@@ -67,10 +69,10 @@ def counts_of(outcomes: Mapping[str, int]) -> Counts:
     )
 
 
-def _assess(runtime: Runtime, contract: Contract, shard: str, progress: Progress) -> None:
+def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progress: Progress) -> None:
     tools = tools_of(contract, runtime.settings)
     match = matcher(runtime)
-    entries = staging.read_shard(runtime.store, shard)
+    entries = staging.read_shard(runtime.store, run_id, shard)
     progress.start("assessing", len(entries))
     drafts = []
     for entry in entries:
@@ -79,7 +81,7 @@ def _assess(runtime: Runtime, contract: Contract, shard: str, progress: Progress
     progress.done()
     with runtime.catalog.reading() as tx:
         overrides = decisions.overrides(tx, contract.name)
-    staging.write_assessed(runtime.store, shard, decide(contract, drafts, overrides))
+    staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))
 
 
 def decide(contract: Contract, drafts: list[Assessment], overrides: Overrides) -> list[Assessment]:

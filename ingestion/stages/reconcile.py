@@ -1,12 +1,13 @@
-"""Reconcile: bring home and catalog back together after kills, and say how source and index differ.
+"""Reconcile: bring home and catalog back together after kills and losses, and say how source and index differ.
 
-What no row refers to is collected once it is old enough that no run can still be writing it. An alias
-projection that lags behind its row is written again.
+Files that no row refers to are collected once they are old enough that no run can still be writing
+them. Rows whose files are lost are taken back, so that the next ingest or re-embed makes them again. An
+alias projection that lags behind its row is written again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from corpus.catalog import documents, runs, segments, versions
@@ -15,11 +16,12 @@ from corpus.types import Receipt, utc_now
 from index import layout
 from index.pointer import version_numbers
 from index.release import project_alias
+from ingestion.embedding import vectors_path
 from ingestion.runtime import Runtime
 from ingestion.stages.release import is_projected
 from ingestion.toolkit import source_of
 
-GRACE = timedelta(hours=24)
+GRACE = timedelta(days=7)
 """No run is expected to work longer than this between writing a file and referring to it."""
 
 
@@ -34,19 +36,18 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
 
     Returns:
         A receipt whose outputs are the files collected (or that would be), and whose figures compare
-        source and catalog (`listed`, `active`, `not_ingested`, `vanished`) and count the `projections`
-        repaired and the `abandoned_runs` closed.
+        source and catalog (`listed`, `active`, `not_ingested`, `vanished`) and count what was mended:
+        `projections`, `lost_segments`, `lost_vectors` and `abandoned_runs`.
 
     Raises:
         SourceUnavailable: The source cannot be listed completely.
     """
     contract = runtime.contract(contract_name)
-    orphans = tuple(sorted(_orphans(runtime, contract_name, grace)))
+    orphans = tuple(sorted(name for name in _unreferred(runtime, contract_name) if _is_old(runtime, name, grace)))
+    lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
     stale = _stale_aliases(runtime, contract_name, dry_run=dry_run)
-    if not dry_run:
-        for name in orphans:
-            runtime.store.remove(name)
     abandoned = _close_abandoned(runtime, contract_name, grace, dry_run=dry_run)
+    collected = 0 if dry_run else _collect(runtime, orphans, grace)
     listed = {ref.doc_id for ref in source_of(contract, runtime.settings).list()}
     with runtime.catalog.reading() as tx:
         states = documents.states(tx, contract_name)
@@ -62,12 +63,42 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
             "active": sum(state.state == "active" for state in states.values()),
             "not_ingested": len(listed - known),
             "vanished": len(known - listed),
-            "collected": 0 if dry_run else len(orphans),
+            "collected": collected,
             "orphans": len(orphans),
             "projections": stale,
+            "lost_segments": lost_segments,
+            "lost_vectors": lost_vectors,
             "abandoned_runs": abandoned,
         },
     )
+
+
+def _forget_lost(runtime: Runtime, contract: str, *, dry_run: bool) -> tuple[int, int]:
+    """Takes back rows whose files are lost: a segment is ingested again, vectors are embedded again."""
+    lost_segments = lost_vectors = 0
+    with runtime.catalog.transaction() as tx:
+        for segment in segments.live(tx, contract):
+            folder = f"segments/{segment.segment_id}"
+            if not all(runtime.store.exists(f"{folder}/{name}") for name in ("documents.parquet", "chunks.parquet")):
+                lost_segments += 1
+                if not dry_run:
+                    documents.look_again(tx, contract, segment_id=segment.segment_id)
+            for space in segments.spaces(tx, segment.segment_id):
+                if not runtime.store.exists(vectors_path(space, segment.segment_id)):
+                    lost_vectors += 1
+                    if not dry_run:
+                        segments.forget_vectors(tx, segment.segment_id, space)
+    return lost_segments, lost_vectors
+
+
+def _collect(runtime: Runtime, orphans: Sequence[str], grace: timedelta) -> int:
+    """Removes files, looking once more at each: a run may have come to refer to it, or adopted it."""
+    collected = 0
+    for name in orphans:
+        if not _is_referred(runtime, name) and _is_old(runtime, name, grace):
+            runtime.store.remove(name)
+            collected += 1
+    return collected
 
 
 def _stale_aliases(runtime: Runtime, name: str, *, dry_run: bool) -> int:
@@ -88,39 +119,34 @@ def _close_abandoned(runtime: Runtime, contract: str, grace: timedelta, *, dry_r
     return len(left)
 
 
-def _orphans(runtime: Runtime, contract: str, grace: timedelta) -> Iterator[str]:
-    """Yields what nothing refers to and nobody can still be writing."""
-    for name in (*_orphan_segments(runtime), *_orphan_vectors(runtime), *_orphan_versions(runtime, contract)):
-        if _is_old(runtime, name, grace):
-            yield name
-    for folder in ("staging/runs", "staging/shards", ".tmp"):
-        for entry in runtime.store.names(folder):
-            if _is_old(runtime, f"{folder}/{entry}", grace):
-                yield f"{folder}/{entry}"
+def _unreferred(runtime: Runtime, contract: str) -> Iterator[str]:
+    """Yields what the catalog does not refer to, of any age."""
+    candidates = [
+        *(f"segments/{name}" for name in runtime.store.names("segments")),
+        *(f"vectors/{space}/{name}" for space in runtime.store.names("vectors") for name in _files(runtime, space)),
+        *(layout.version_path(contract, number) for number in version_numbers(runtime.store, contract)),
+        *(f"staging/{name}" for name in runtime.store.names("staging")),
+        *(f".tmp/{name}" for name in runtime.store.names(".tmp")),
+    ]
+    return (name for name in candidates if not _is_referred(runtime, name))
 
 
-def _orphan_segments(runtime: Runtime) -> Iterator[str]:
+def _files(runtime: Runtime, space: str) -> Iterator[str]:
+    return (name for name in runtime.store.names(f"vectors/{space}") if name != "canaries.parquet")
+
+
+def _is_referred(runtime: Runtime, name: str) -> bool:
+    kind, _, rest = name.partition("/")
     with runtime.catalog.reading() as tx:
-        names = [name for name in runtime.store.names("segments") if segments.get(tx, name) is None]
-    yield from (f"segments/{name}" for name in names)
-
-
-def _orphan_vectors(runtime: Runtime) -> Iterator[str]:
-    for space in runtime.store.names("vectors"):
-        for file in runtime.store.names(f"vectors/{space}"):
-            segment = file.removesuffix(".parquet")
-            with runtime.catalog.reading() as tx:
-                referred = segment == "canaries" or segments.vectors(tx, segment, space) is not None
-            if not referred:
-                yield f"vectors/{space}/{file}"
-
-
-def _orphan_versions(runtime: Runtime, name: str) -> Iterator[str]:
-    for number in version_numbers(runtime.store, name):
-        with runtime.catalog.reading() as tx:
-            known = versions.get(tx, name, number) is not None
-        if not known:
-            yield layout.version_path(name, number)
+        if kind == "segments":
+            return segments.get(tx, rest) is not None
+        if kind == "vectors":
+            space, _, file = rest.partition("/")
+            return segments.vectors(tx, file.removesuffix(".parquet"), space) is not None
+        if kind == "indexes":
+            index, _, version = rest.partition("/")
+            return versions.get(tx, index, layout.version_number(version) or 0) is not None
+    return False
 
 
 def _is_old(runtime: Runtime, name: str, grace: timedelta) -> bool:

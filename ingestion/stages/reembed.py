@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from corpus import batches
-from corpus.catalog import embedders, runs, segments
+from corpus.catalog import contracts, embedders, runs, segments
 from corpus.catalog.records import EmbedderRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
@@ -27,7 +27,10 @@ Mode = Literal["cutover", "shadow"]
 
 def target(runtime: Runtime, contract_name: str, model: str | None) -> EmbedderRecord:
     """Returns the space to re-embed into: the contract's, or that of a model named for a trial."""
-    spec = runtime.contract(contract_name).embedder
+    contract = runtime.contract(contract_name)
+    spec = contract.embedder
+    with runtime.catalog.reading() as tx:
+        contracts.require_same_terms(tx, name=contract.name, version=contract.version, digest=contract.digest)
     if model is None or model == spec.model:
         return describe(runtime, spec.model, spec.revision)
     return describe(runtime, model, None)
@@ -138,5 +141,8 @@ def cut_over(
     alias = "live" if mode == "cutover" else "shadow"
     receipt = release.release(runtime, contract_name, run_id, alias=alias, model=model, progress=progress)
     with runtime.catalog.transaction() as tx:
+        contracts.register(
+            tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
+        )
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
     return receipt

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import documents, runs, segments, versions
-from corpus.catalog.records import AliasState, VersionRecord
+from corpus.catalog.records import AliasState, RunRecord, VersionRecord
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.storage import Store
 from corpus.types import Counts, Receipt
@@ -45,7 +45,9 @@ def release(
         progress: Told which step is at work.
 
     Returns:
-        A receipt whose figures say `status` (`published`, `unchanged` or `empty`) and `version`.
+        A receipt whose figures say `status` and `version`: `published`; `unchanged`; `empty`, where there
+        is nothing to publish; `held`, where a person rolled back from exactly these documents, which only
+        a change or `force` publishes again.
 
     Raises:
         ConfigurationError: `force` without a reason, or segments without vectors of this model.
@@ -61,6 +63,8 @@ def release(
     if candidate.served is not None and is_unchanged(runtime, candidate, candidate.served):
         _repair_projection(runtime, candidate)
         return _receipt(candidate, run_id, "unchanged", candidate.served)
+    if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served):
+        return _receipt(candidate, run_id, "held", candidate.served)
     from ingestion.publish import publish  # noqa: PLC0415 - faiss loads only when there is something to build
 
     progress.start("releasing", 1)
@@ -98,6 +102,13 @@ def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reas
     )
 
 
+def _was_rolled_back(runtime: Runtime, candidate: Candidate, served: VersionRecord) -> bool:
+    """Returns whether a person moved the alias away from exactly what this release would publish again."""
+    with runtime.catalog.reading() as tx:
+        newer = [item for item in versions.all_of(tx, served.name) if item.number > served.number]
+    return any(item.state == "released" and is_unchanged(runtime, candidate, item) for item in newer)
+
+
 def is_unchanged(runtime: Runtime, candidate: Candidate, served: VersionRecord) -> bool:
     """Returns whether the served version was built from exactly what would go into the next one.
 
@@ -108,8 +119,11 @@ def is_unchanged(runtime: Runtime, candidate: Candidate, served: VersionRecord) 
     if not same_space or contract["digest"] != candidate.contract.digest:
         return False
     path = f"{layout.version_path(candidate.contract.name, served.number)}/{layout.DOCUMENTS}"
-    with runtime.store.open(path) as handle:
-        rows = batches.read_table(handle, ["revision_id"])["revision_id"].to_pylist()
+    try:
+        with runtime.store.open(path) as handle:
+            rows = batches.read_table(handle, ["revision_id"])["revision_id"].to_pylist()
+    except (OSError, ValueError):
+        return False  # lost or damaged: whatever was in it, it has to be built again
     return set(rows) == {revision.revision_id for revision in candidate.active}
 
 
@@ -118,13 +132,15 @@ def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, mo
     space = describe(runtime, model or contract.embedder.model, revision)
     with runtime.catalog.reading() as tx:
         state = versions.alias(tx, contract.name, alias)
-        run = runs.get(tx, run_id)
+        receipt = _receipt_of(runs.get(tx, run_id))
         pending = segments.without_vectors(tx, contract.name, space.fingerprint)
         candidate = Candidate(
             contract=contract,
             space=space,
             active=tuple(documents.active(tx, contract.name)),
-            counts=Counts(**run.receipt["counts"]) if run and run.receipt and "counts" in run.receipt else Counts(),
+            segments=segments.live(tx, contract.name),
+            counts=receipt.counts if receipt else Counts(),
+            shrink_allowed=bool(receipt and receipt.figures.get("allow_shrink")),
             alias=state,
             served=versions.get(tx, contract.name, state.number) if state else None,
         )
@@ -134,6 +150,10 @@ def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, mo
             f"Run `stemma reembed {contract.name}` (add --estimate to see what it costs)."
         )
     return candidate
+
+
+def _receipt_of(run: RunRecord | None) -> Receipt | None:
+    return Receipt.from_json(run.receipt) if run and "counts" in run.receipt else None
 
 
 def _repair_projection(runtime: Runtime, candidate: Candidate) -> None:

@@ -6,16 +6,18 @@ rejected or failed, and a run that does not balance is not closed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from corpus.catalog import contracts, documents, runs
+from corpus.catalog.records import DocumentState
 from corpus.errors import IntegrityError
 from corpus.types import Counts, Receipt
 from ingestion import staging
 from ingestion.runtime import Runtime
+from ingestion.snapshot import mark_of
 
-_SUMMED = ("chunks", "embedded", "embed_seconds")
+_SUMMED = ("chunks", "embedded", "embed_seconds", "overtaken")
 
 
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:
@@ -35,13 +37,13 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     Raises:
         IntegrityError: The counts do not balance; the run stays open and nothing is deleted.
     """
-    with runtime.catalog.reading() as tx:
-        run = runs.get(tx, run_id)
-    if run is not None and run.state == "succeeded":
-        return Receipt.from_json(run.receipt)
     contract = runtime.contract(contract_name)
-    note = staging.read_note(runtime.store, run_id)
-    counts = balance(note, receipts)
+    if staging.find_note(runtime.store, run_id) is None and (settled := _settled(runtime, run_id)) is not None:
+        return settled
+    note = staging.read_note(runtime.store, run_id, contract)
+    with runtime.catalog.reading() as tx:
+        gone = still_as_seen(documents.states(tx, contract_name), note.vanished, run_id)
+    counts = balance(note, receipts, removed=len(gone))
     receipt = Receipt(
         stage="ingest",
         contract=contract_name,
@@ -50,19 +52,38 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         inputs=note.shards,
         outputs=tuple(output for receipt in receipts for output in receipt.outputs),
         counts=counts,
-        figures={name: sum(float(receipt.figures[name]) for receipt in receipts) for name in _SUMMED},
+        figures={
+            **{name: sum(receipt.figures[name] for receipt in receipts) for name in _SUMMED},  # type: ignore[misc]
+            "allow_shrink": int(note.allow_shrink),
+        },
     )
     with runtime.catalog.transaction() as tx:
         contracts.register(
             tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
         )
-        documents.mark_gone(tx, contract_name, run_id, note.vanished)
+        documents.mark_gone(tx, contract_name, run_id, gone)
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
-    staging.discard(runtime.store, run_id, note.shards)
+    staging.discard(runtime.store, run_id)
     return receipt
 
 
-def balance(note: staging.RunNote, receipts: Sequence[Receipt]) -> Counts:
+def _settled(runtime: Runtime, run_id: str) -> Receipt | None:
+    with runtime.catalog.reading() as tx:
+        run = runs.get(tx, run_id)
+    return Receipt.from_json(run.receipt) if run is not None and run.state == "succeeded" else None
+
+
+def still_as_seen(
+    states: Mapping[str, DocumentState], vanished: Sequence[tuple[str, str]], run_id: str
+) -> tuple[str, ...]:
+    """Returns the vanished documents about which no faster run has decided meanwhile."""
+    found = ((doc_id, states.get(doc_id), mark) for doc_id, mark in vanished)
+    return tuple(
+        doc_id for doc_id, state, mark in found if state and (mark_of(state) == mark or state.run_id == run_id)
+    )
+
+
+def balance(note: staging.RunNote, receipts: Sequence[Receipt], *, removed: int) -> Counts:
     """Returns the counts of a whole run.
 
     Raises:
@@ -72,7 +93,7 @@ def balance(note: staging.RunNote, receipts: Sequence[Receipt]) -> Counts:
     if missing:
         raise IntegrityError(f"the run has no receipt for shards {', '.join(sorted(missing))}: stage them first.")
     shards = sum((receipt.counts for receipt in receipts), Counts())
-    total = replace(shards, received=note.listed, unchanged=note.unchanged, removed=len(note.vanished))
+    total = replace(shards, received=note.listed, unchanged=note.unchanged, removed=removed)
     if not total.balanced:
         raise IntegrityError(
             f"the run received {total.received} documents but accounts for others: {asdict(total)}. Nothing was "

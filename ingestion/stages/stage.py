@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 from corpus import batches
 from corpus.catalog import decisions, documents, embedders, segments
 from corpus.catalog.records import DecisionRecord, DocumentState, EmbedderRecord, SegmentRecord
+from corpus.errors import IntegrityError
 from corpus.types import Outcome, Receipt, utc_now
 from ingestion import staging
-from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model
+from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import Row, Segment, write_segment
+from ingestion.snapshot import mark_of
 from ingestion.stages.assess import counts_of
 from ingestion.toolkit import chunker_of, tools_of
 
@@ -29,6 +31,7 @@ _STATES = {
     Outcome.REPAIR: "active",
     Outcome.QUARANTINE: "quarantined",
     Outcome.REJECT: "rejected",
+    Outcome.FAIL: "failed",
 }
 
 
@@ -53,16 +56,20 @@ def stage(
     """
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
-    rows = staging.read_assessed(runtime.store, shard)
-    settled = [row for row in rows if row["outcome"] != Outcome.FAIL]
-    failed = [row for row in rows if row["outcome"] == Outcome.FAIL]
-    segment = write_segment(runtime.store, contract.name, settled, chunker_of(contract))
+    staging.read_note(runtime.store, run_id, contract)
+    rows = staging.read_assessed(runtime.store, run_id, shard)
+    decided = [row for row in rows if row["outcome"] != Outcome.FAIL]
+    segment = write_segment(
+        runtime.store, contract.name, decided, chunker_of(contract), referred=lambda name: _is_known(runtime, name)
+    )
     vectors = _vectors(runtime, space, segment, progress)
     with runtime.catalog.transaction() as tx:
+        _require_files(runtime, segment, vectors)
         segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
         _commit_vectors(tx, space, segment, vectors)
-        documents.record(tx, contract.name, run_id, [_state(row, segment, run_id) for row in settled])
-        decisions.add(tx, [_decision(row, contract.name, run_id) for row in (*settled, *failed)])
+        current = _current(tx, runtime, contract.name, run_id, shard, rows)
+        documents.record(tx, contract.name, run_id, _states(tx, contract.name, run_id, segment, current))
+        decisions.add(tx, [_decision(row, contract.name, run_id) for row in current])
     return Receipt(
         stage="stage",
         contract=contract.name,
@@ -70,14 +77,42 @@ def stage(
         key=shard,
         inputs=(shard,),
         outputs=(segment.segment_id,),
-        counts=counts_of(Counter(row["outcome"] for row in rows)),
+        counts=counts_of(Counter([row["outcome"] for row in current] + [Outcome.FAIL] * (len(rows) - len(current)))),
         figures={
+            "overtaken": len(rows) - len(current),
             "chunks": len(segment.chunk_digests),
             "embedded": vectors.texts if vectors else 0,
             "embed_seconds": round(vectors.seconds, 3) if vectors else 0.0,
         },
         fingerprints={"embedder": space.fingerprint},
     )
+
+
+def _is_known(runtime: Runtime, segment_id: str) -> bool:
+    with runtime.catalog.reading() as tx:
+        return segments.get(tx, segment_id) is not None
+
+
+def _require_files(runtime: Runtime, segment: Segment, vectors: Embedded | None) -> None:
+    """Refuses to refer to files that somebody collected while the model was at work."""
+    names = [f"segments/{segment.segment_id}/{name}" for name in ("documents.parquet", "chunks.parquet")]
+    if vectors is not None:
+        names.append(vectors_path(vectors.record.embedder_fingerprint, segment.segment_id))
+    missing = [name for name in names if not runtime.store.exists(name)]
+    if missing:
+        raise IntegrityError(f"{missing[0]} was removed while this run was at work. Run it again.")
+
+
+def _current(tx: Session, runtime: Runtime, contract: str, run_id: str, shard: str, rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows about whose documents no faster run has decided since the source was listed."""
+    seen = {entry.ref.doc_id: entry.seen for entry in staging.read_shard(runtime.store, run_id, shard)}
+    current = []
+    for row in rows:
+        state = documents.find(tx, contract, row["doc_id"])
+        overtaken = mark_of(state) != seen[row["doc_id"]] and (state is None or state.run_id != run_id)
+        if not overtaken:
+            current.append(row)
+    return current
 
 
 def _vectors(runtime: Runtime, space: EmbedderRecord, segment: Segment, progress: Progress) -> Embedded | None:
@@ -110,6 +145,20 @@ def _segment_record(runtime: Runtime, contract_name: str, run_id: str, segment: 
     )
 
 
+def _states(tx: Session, contract: str, run_id: str, segment: Segment, rows: Sequence[Row]) -> list[DocumentState]:
+    """Returns the new standing rows.
+
+    A document that could not be read keeps the row it has: nothing new is known of it. Without one it
+    gets a row of its own, so that a person finds it.
+    """
+    standing = (documents.find(tx, contract, row["doc_id"]) for row in rows)
+    return [
+        _state(row, segment, run_id)
+        for row, state in zip(rows, standing, strict=True)
+        if row["outcome"] != Outcome.FAIL or state is None or state.state in ("gone", "failed")
+    ]
+
+
 def _state(row: Row, segment: Segment, run_id: str) -> DocumentState:
     modified = row["modified_at"]
     return DocumentState(
@@ -122,7 +171,7 @@ def _state(row: Row, segment: Segment, run_id: str) -> DocumentState:
         size=row["size_bytes"],
         modified_at=datetime.fromisoformat(modified) if modified else None,
         revision_id=row["revision_id"],
-        segment_id=segment.segment_id,
+        segment_id=segment.segment_id if row["outcome"] != Outcome.FAIL else "",
         outcome=row["outcome"],
         run_id=run_id,
         updated_at=utc_now(),

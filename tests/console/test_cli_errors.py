@@ -99,7 +99,7 @@ def test_unknown_documents_and_versions(ingested: Any) -> None:
     assert ingested.json("quarantine", "list", NAME)["documents"][0]["released_by"] is None
     _refused(ingested, ("index", "show", NAME, "7"), 2, "no version '7'", "Versions: 1", "Aliases: live")
     _refused(ingested, ("index", "promote", NAME, "lve"), 2, "no version 'lve'")
-    _refused(ingested, ("index", "rollback", NAME), 2, "first version")
+    _refused(ingested, ("index", "rollback", NAME), 2, "served no version before")
     _refused(ingested, ("index", "diff", NAME), 2, "first version")
     _refused(ingested, ("index", "query", NAME, "x", "--where", "colour=red"), 2, "'colour'", "origin")
     _refused(ingested, ("index", "query", NAME, "x", "--where", "origin"), 2, "FIELD=VALUE")
