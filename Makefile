@@ -22,7 +22,7 @@ demo: $(VENV)/.ready ## Ingest real documents through Airflow twice, change the 
 	$(BIN)/python examples/demo/run.py
 
 test: $(VENV)/.ready ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.ready ## ruff: rules and format
 	$(BIN)/ruff check .

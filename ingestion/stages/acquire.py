@@ -18,7 +18,7 @@ from ingestion.embedding import require_same_model
 from ingestion.examine import Tools, state_key, unread_key
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
-from ingestion.snapshot import Entry, cut_shards, guard_shrink, plan_snapshot
+from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, plan_snapshot
 from ingestion.toolkit import tools_of
 
 
@@ -52,12 +52,9 @@ def acquire(
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
     known, overrides = _open_run(runtime, contract, run_id)
-    progress.start("hashing", len(known))
-    entries = _entries(tools, runtime.settings.max_document_bytes, progress)
-    snapshot = plan_snapshot(entries, known)
-    progress.done()
-    standing = sum(1 for state in known.values() if state.state != "gone")
+    snapshot = _look(runtime, contract, tools, known, progress)
     if not allow_shrink:
+        standing = sum(1 for state in known.values() if state.state != "gone")
         share = contract.guards.max_removed_share
         guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
     shards = tuple(
@@ -96,6 +93,15 @@ def _open_run(
         contract_rows.require_same_terms(tx, name=contract.name, version=contract.version, digest=contract.digest)
         runs.start(tx, run_id=run_id, contract=contract.name, kind="ingest", actor=runtime.settings.actor)
         return documents.states(tx, contract.name), decisions.overrides(tx, contract.name)
+
+
+def _look(
+    runtime: Runtime, contract: Contract, tools: Tools, known: Mapping[str, DocumentState], progress: Progress
+) -> Snapshot:
+    progress.start(f"hashing {contract.name}", len(known))
+    snapshot = plan_snapshot(_entries(tools, runtime.settings.max_document_bytes, progress), known)
+    progress.done()
+    return snapshot
 
 
 def _entries(tools: Tools, max_bytes: int, progress: Progress) -> Iterator[Entry]:
