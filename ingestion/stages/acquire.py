@@ -52,11 +52,9 @@ def acquire(
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
     known, overrides = _open_run(runtime, contract, run_id)
-    snapshot = _look(runtime, contract, tools, known, progress)
+    snapshot = _look(runtime, tools, known, progress)
     if not allow_shrink:
-        standing = sum(1 for state in known.values() if state.state != "gone")
-        share = contract.guards.max_removed_share
-        guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
+        _guard(contract, snapshot, known)
     shards = tuple(
         staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
         for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
@@ -95,10 +93,14 @@ def _open_run(
         return documents.states(tx, contract.name), decisions.overrides(tx, contract.name)
 
 
-def _look(
-    runtime: Runtime, contract: Contract, tools: Tools, known: Mapping[str, DocumentState], progress: Progress
-) -> Snapshot:
-    progress.start(f"hashing {contract.name}", len(known))
+def _guard(contract: Contract, snapshot: Snapshot, known: Mapping[str, DocumentState]) -> None:
+    standing = sum(1 for state in known.values() if state.state != "gone")
+    share = contract.guards.max_removed_share
+    guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
+
+
+def _look(runtime: Runtime, tools: Tools, known: Mapping[str, DocumentState], progress: Progress) -> Snapshot:
+    progress.start("hashing", len(known))
     snapshot = plan_snapshot(_entries(tools, runtime.settings.max_document_bytes, progress), known)
     progress.done()
     return snapshot

@@ -17,7 +17,7 @@ from ingestion import staging
 from ingestion.runtime import Runtime
 from ingestion.snapshot import mark_of
 
-_SUMMED = ("chunks", "embedded", "embed_seconds", "overtaken")
+_SUMMED = ("chunks", "embedded", "embed_seconds")
 
 
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:
@@ -52,10 +52,7 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         inputs=note.shards,
         outputs=tuple(output for receipt in receipts for output in receipt.outputs),
         counts=counts,
-        figures={
-            **{name: sum(receipt.figures[name] for receipt in receipts) for name in _SUMMED},  # type: ignore[misc]
-            "allow_shrink": int(note.allow_shrink),
-        },
+        figures=_figures(note, receipts),
     )
     with runtime.catalog.transaction() as tx:
         contracts.register(
@@ -65,6 +62,15 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
     staging.discard(runtime.store, run_id)
     return receipt
+
+
+def _figures(note: staging.RunNote, receipts: Sequence[Receipt]) -> dict[str, int | float | str]:
+    """Returns what the shards sum up to, and what is out of the ordinary only where it happened."""
+    summed = {name: sum(float(receipt.figures[name]) for receipt in receipts) for name in (*_SUMMED, "overtaken")}
+    rare = {"overtaken": int(summed.pop("overtaken")), "allow_shrink": int(note.allow_shrink)}
+    figures: dict[str, int | float | str] = {name: round(value, 3) for name, value in summed.items()}
+    whole = {name: int(value) for name, value in figures.items() if name != "embed_seconds"}
+    return figures | whole | {name: value for name, value in rare.items() if value}
 
 
 def _settled(runtime: Runtime, run_id: str) -> Receipt | None:

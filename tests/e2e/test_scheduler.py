@@ -139,9 +139,9 @@ def test_another_model_is_tried_in_the_shadow_without_parsing(stage: Stage) -> N
 
 def test_a_gate_that_fails_leaves_no_asset_event_and_the_old_version(stage: Stage) -> None:
     before = len(stage.api.asset_events(INDEX))
-    for path in sorted(stage.project.inbox.glob("*.md"))[1:]:
-        path.unlink()
-    _, released, state = stage.ingest_and_release({"allow_shrink": True})
+    text = stage.project.contract_path.read_text().replace("version: 1.0.0", "version: 1.1.0")
+    stage.project.contract_path.write_text(text.replace("minDocuments: 1", "minDocuments: 1000"))
+    _, released, state = stage.ingest_and_release()
     assert (state, stage.states(RELEASE, released)) == ("failed", {"release": "failed"})
     assert [task.try_number for task in stage.api.tasks(RELEASE, released)] == [1]
     assert (len(stage.api.asset_events(INDEX)), stage.live) == (before, 2)
@@ -150,7 +150,7 @@ def test_a_gate_that_fails_leaves_no_asset_event_and_the_old_version(stage: Stag
 def test_a_contract_that_blocks_leaves_no_asset_event_and_starts_no_release(stage: Stage) -> None:
     before, releases = len(stage.api.asset_events(CORPUS)), set(stage.api.runs(RELEASE))
     stage.project.fill(DOCUMENTS)
-    text = stage.project.contract_path.read_text().replace("version: 1.0.0", "version: 1.1.0")
+    text = stage.project.contract_path.read_text().replace("version: 1.1.0", "version: 1.2.0")
     stage.project.contract_path.write_text(text.replace("mustBeGreaterThan: 0", "mustBeGreaterThan: 1000"))
     ingested, state = stage.run(INGEST)
     assert state == "failed"
