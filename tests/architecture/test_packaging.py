@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import re
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,35 @@ def test_the_package_that_imports_is_ours(package: str) -> None:
     module = importlib.import_module(package)
     assert module.__file__ is not None
     assert Path(module.__file__).resolve().is_relative_to(ROOT)
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = {_canonical(requirement) for requirement in requires("stemma-rag") or ()}
+    carried = {"spacy": "unstructured", "transformers": "sentence-transformers"}
+    owners = packages_distributions()
+    undeclared = {
+        name: sorted(files)[0]
+        for name, files in _imports().items()
+        if not ({_canonical(owner) for owner in (*owners.get(name, ()), carried.get(name, ""))} & declared)
+    }
+    assert undeclared == {}
+
+
+def _canonical(requirement: str) -> str:
+    return re.split(r"[\[<>=!~; ]", requirement)[0].lower().replace("_", "-")
+
+
+def _imports() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                for name in _modules(node):
+                    found.setdefault(name, set()).add(path.relative_to(ROOT).as_posix())
+    return {name: files for name, files in found.items() if name not in {*sys.stdlib_module_names, *PACKAGES}}
+
+
+def _modules(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name.split(".")[0] for alias in node.names}
+    return {node.module.split(".")[0]} if isinstance(node, ast.ImportFrom) and node.module else set()
