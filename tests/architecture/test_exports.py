@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +46,8 @@ def _describe(module: ModuleType, attribute: str) -> str:
         members = sorted(name for name in vars(value) if not name.startswith("_"))
         return f"{module.__name__}.{attribute}: {', '.join(members)}"
     if inspect.isfunction(value):
-        return f"{module.__name__}.{attribute}{inspect.signature(value)}"
+        signature = re.sub(r"<(\S+) object at 0x[0-9a-f]+>", r"\1()", str(inspect.signature(value)))
+        return f"{module.__name__}.{attribute}{signature}"
     return f"{module.__name__}.{attribute}"
 
 
