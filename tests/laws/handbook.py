@@ -34,7 +34,7 @@ def real_texts() -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     for distribution in distributions():
         text = str(distribution.metadata.get_payload() or distribution.metadata.get("Description") or "")
-        if 1_500 < len(text) < 9_000 and distribution.metadata.get("Description-Content-Type", "").startswith(
+        if 1_000 < len(text) < 15_000 and distribution.metadata.get("Description-Content-Type", "").startswith(
             "text/markdown"
         ):
             found[distribution.metadata["Name"].lower()] = text
