@@ -34,7 +34,7 @@ def real_texts() -> tuple[tuple[str, str], ...]:
     found: dict[str, str] = {}
     for distribution in distributions():
         text = str(distribution.metadata.get_payload() or distribution.metadata.get("Description") or "")
-        if 1_000 < len(text) < 15_000 and distribution.metadata.get("Description-Content-Type", "").startswith(
+        if 1_400 < len(text) < 15_000 and distribution.metadata.get("Description-Content-Type", "").startswith(
             "text/markdown"
         ):
             found[distribution.metadata["Name"].lower()] = text
@@ -50,7 +50,7 @@ class Project:
     settings: Settings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.settings = Settings(project=self.folder, home=str(self.folder / "home"), shard_bytes=60_000)
+        self.settings = Settings(project=self.folder, home=str(self.folder / "home"), shard_bytes=20_000)
 
     @classmethod
     def create(cls, folder: Path, model: str = "wordllama-256") -> Project:
