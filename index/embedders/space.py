@@ -33,6 +33,42 @@ class Space:
     max_tokens: int
 
 
+class OfSpace:
+    """The half of an embedder that says which space it embeds into.
+
+    Args:
+        space: What describing the model found.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the space."""
+        return self._space.fingerprint
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """What the fingerprint is made of."""
+        return self._space.parts
+
+    @property
+    def model(self) -> str:
+        """The name it was asked for by."""
+        return self._space.model
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        return self._space.dimension
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that the model reads, special ones included; 0 where a text of any length is read whole."""
+        return self._space.max_tokens
+
+
 class Family(Protocol):
     """What is registered: describes and loads the embedders of one kind."""
 

@@ -11,14 +11,13 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.seams import Vectors
 from index.embedders.rows import embed_once
-from index.embedders.space import Precision, Space
+from index.embedders.space import OfSpace, Precision, Space
 from index.fingerprint import embedder_fingerprint, weights_digest
 
 _TABLE = "weights/l2_supercat_256.safetensors"
@@ -59,7 +58,7 @@ def _package() -> Path:
     return Path(found.origin).parent
 
 
-class StaticEmbedder:
+class StaticEmbedder(OfSpace):
     """Mean of token vectors, as `StaticEmbedding` of sentence-transformers computes it.
 
     A text without a token (the empty text) has no vector: `embed` raises instead of giving zeros.
@@ -73,36 +72,11 @@ class StaticEmbedder:
         from safetensors.numpy import load_file  # noqa: PLC0415 - describing a model must not load this
         from tokenizers import Tokenizer  # noqa: PLC0415
 
-        self._space = space
+        super().__init__(space)
         self._table = load_file(folder / _TABLE)["embedding.weight"].astype(np.float32)
         self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity of the space."""
-        return self._space.fingerprint
-
-    @property
-    def parts(self) -> Mapping[str, Any]:
-        """What the fingerprint is made of."""
-        return self._space.parts
-
-    @property
-    def model(self) -> str:
-        """The name it was asked for by."""
-        return self._space.model
-
-    @property
-    def dimension(self) -> int:
-        """Numbers per vector."""
-        return self._space.dimension
-
-    @property
-    def max_tokens(self) -> int:
-        """0: a text of any length is read whole."""
-        return self._space.max_tokens
 
     @cached_property
     def runtime(self) -> Mapping[str, str]:
