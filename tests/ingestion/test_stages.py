@@ -205,3 +205,19 @@ def test_a_home_on_an_object_store_works_the_same(project: Project) -> None:
     sorted(project.inbox.glob("*.md"))[0].unlink()
     assert project.ingest().figures["version"] == 2
     assert len({hit.doc_id for hit in project.search("install", k=50)}) == 3
+
+
+def test_a_catalog_on_postgresql_works_the_same(project: Project, postgres_url: str) -> None:
+    project.settings = project.settings.model_copy(update={"catalog_url": postgres_url})
+    import_answers(project.runtime, _log(project, context=SOURCE))
+    project.fill(4)
+    project.write("copied", "# Refunds, copied from the assistant\n\n" + ANSWER)
+    first = project.ingest()
+    assert (first.counts.indexed, first.counts.quarantined, first.figures["version"]) == (4, 1, 1)
+    sorted(project.inbox.glob("*.md"))[1].unlink()
+    assert project.ingest().figures["version"] == 2
+    assert project.ingest().figures["status"] == "unchanged"
+    assert release.move(project.runtime, NAME, "live", 1, reason="back").figures["version"] == 1
+    assert reconcile.reconcile(project.runtime, NAME).figures["active"] == 3
+    assert float(audit.audit(project.runtime, NAME).figures["canary_min_cosine"]) > 0.9999
+    project.runtime.catalog.close()

@@ -48,6 +48,7 @@ class Project:
     folder: Path
     model: str = "wordllama-256"
     settings: Settings = field(init=False)
+    _open: Runtime | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.settings = Settings(project=self.folder, home=str(self.folder / "home"), shard_bytes=20_000)
@@ -82,7 +83,10 @@ class Project:
 
     @property
     def runtime(self) -> Runtime:
-        return open_runtime(self.settings)
+        """One for as long as the settings are the same: each holds connections."""
+        if self._open is None or self._open.settings is not self.settings:
+            self._open = open_runtime(self.settings)
+        return self._open
 
     def declare(self, model: str, version: str = "1.0.0") -> None:
         dimension = 384 if model.startswith("path:") else None
