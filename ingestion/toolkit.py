@@ -56,11 +56,10 @@ def chunker_of(contract: Contract) -> Chunker:
 
 
 def fingerprints_of(contract: Contract, settings: Settings) -> dict[str, dict[str, str]]:
-    """Returns, for each seam that shapes documents and chunks, the fingerprints it is made of."""
+    """Returns, for each seam that shapes documents, the fingerprints it is made of."""
     tools = tools_of(contract, settings)
     return {
         "parser": {"parsers": parsers_fingerprint(contract.parsers)},
-        "chunker": {contract.chunker.strategy: tools.chunker_fingerprint},
         "scorer": {"heuristic": tools.scorer.fingerprint},
         "detectors": dict(zip(_DETECTORS, (detector.fingerprint for detector in tools.detectors), strict=True)),
     }

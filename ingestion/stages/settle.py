@@ -41,20 +41,9 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     if staging.find_note(runtime.store, run_id) is None and (settled := _settled(runtime, run_id)) is not None:
         return settled
     note = staging.read_note(runtime.store, run_id, contract)
-    with runtime.catalog.reading() as tx:
-        gone = still_as_seen(documents.states(tx, contract_name), note.vanished, run_id)
-    counts = balance(note, receipts, removed=len(gone))
-    receipt = Receipt(
-        stage="ingest",
-        contract=contract_name,
-        run_id=run_id,
-        key=contract_name,
-        inputs=note.shards,
-        outputs=tuple(output for receipt in receipts for output in receipt.outputs),
-        counts=counts,
-        figures=_figures(note, receipts),
-    )
     with runtime.catalog.transaction() as tx:
+        gone = still_as_seen(documents.states(tx, contract_name), note.vanished, run_id)
+        receipt = _receipt(contract_name, run_id, note, receipts, removed=len(gone))
         contracts.register(
             tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
         )
@@ -62,6 +51,21 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
     staging.discard(runtime.store, run_id)
     return receipt
+
+
+def _receipt(
+    contract_name: str, run_id: str, note: staging.RunNote, receipts: Sequence[Receipt], *, removed: int
+) -> Receipt:
+    return Receipt(
+        stage="ingest",
+        contract=contract_name,
+        run_id=run_id,
+        key=contract_name,
+        inputs=note.shards,
+        outputs=tuple(output for receipt in receipts for output in receipt.outputs),
+        counts=balance(note, receipts, removed=removed),
+        figures=_figures(note, receipts),
+    )
 
 
 def _figures(note: staging.RunNote, receipts: Sequence[Receipt]) -> dict[str, int | float | str]:

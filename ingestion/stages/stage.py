@@ -26,6 +26,8 @@ from ingestion.snapshot import mark_of
 from ingestion.stages.assess import counts_of
 from ingestion.toolkit import chunker_of, tools_of
 
+Standing = tuple[Row, DocumentState | None]
+
 _STATES = {
     Outcome.ACCEPT: "active",
     Outcome.REPAIR: "active",
@@ -68,8 +70,8 @@ def stage(
         segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
         _commit_vectors(tx, space, segment, vectors)
         current = _current(tx, runtime, contract.name, run_id, shard, rows)
-        documents.record(tx, contract.name, run_id, _states(tx, contract.name, run_id, segment, current))
-        decisions.add(tx, [_decision(row, contract.name, run_id) for row in current])
+        documents.record(tx, contract.name, run_id, _states(run_id, segment, current))
+        decisions.add(tx, [_decision(row, contract.name, run_id) for row, _ in current])
     return Receipt(
         stage="stage",
         contract=contract.name,
@@ -77,7 +79,7 @@ def stage(
         key=shard,
         inputs=(shard,),
         outputs=(segment.segment_id,),
-        counts=counts_of(Counter([row["outcome"] for row in current] + [Outcome.FAIL] * (len(rows) - len(current)))),
+        counts=counts_of(Counter([row["outcome"] for row, _ in current] + [Outcome.FAIL] * (len(rows) - len(current)))),
         figures={
             "overtaken": len(rows) - len(current),
             "chunks": len(segment.chunk_digests),
@@ -103,15 +105,20 @@ def _require_files(runtime: Runtime, segment: Segment, vectors: Embedded | None)
         raise IntegrityError(f"{missing[0]} was removed while this run was at work. Run it again.")
 
 
-def _current(tx: Session, runtime: Runtime, contract: str, run_id: str, shard: str, rows: Sequence[Row]) -> list[Row]:
-    """Returns the rows about whose documents no faster run has decided since the source was listed."""
+def _current(
+    tx: Session, runtime: Runtime, contract: str, run_id: str, shard: str, rows: Sequence[Row]
+) -> list[Standing]:
+    """Returns the rows about whose documents no faster run has decided since the source was listed.
+
+    Each comes with the standing row of its document.
+    """
     seen = {entry.ref.doc_id: entry.seen for entry in staging.read_shard(runtime.store, run_id, shard)}
     current = []
     for row in rows:
         state = documents.find(tx, contract, row["doc_id"])
         overtaken = mark_of(state) != seen[row["doc_id"]] and (state is None or state.run_id != run_id)
         if not overtaken:
-            current.append(row)
+            current.append((row, state))
     return current
 
 
@@ -145,16 +152,15 @@ def _segment_record(runtime: Runtime, contract_name: str, run_id: str, segment: 
     )
 
 
-def _states(tx: Session, contract: str, run_id: str, segment: Segment, rows: Sequence[Row]) -> list[DocumentState]:
+def _states(run_id: str, segment: Segment, current: Sequence[Standing]) -> list[DocumentState]:
     """Returns the new standing rows.
 
     A document that could not be read keeps the row it has: nothing new is known of it. Without one it
     gets a row of its own, so that a person finds it.
     """
-    standing = (documents.find(tx, contract, row["doc_id"]) for row in rows)
     return [
         _state(row, segment, run_id)
-        for row, state in zip(rows, standing, strict=True)
+        for row, state in current
         if row["outcome"] != Outcome.FAIL or state is None or state.state in ("gone", "failed")
     ]
 
