@@ -77,7 +77,6 @@ def test_every_detector_is_asked_and_the_only_scorer(tmp_path: Path) -> None:
     asked = fingerprints_of(contract, Settings(project=tmp_path))
     assert set(asked["detectors"]) == set(DETECTORS.table)
     assert set(asked["scorer"]) == set(SCORERS.table)
-    assert set(asked["chunker"]) <= set(CHUNKERS.table)
 
 
 def test_columns_of_a_contract_are_the_columns_of_the_files() -> None:
