@@ -87,6 +87,9 @@ DOCUMENT_COLUMNS: Mapping[str, str] = MappingProxyType(
         "generation_depth": "integer",
         "quality_score": "number",
         "quality_parts": "string",
+        "quality_reasons": "string",
+        "document_type": "string",
+        "repairs": "string",
         "findings": "string",
         "metadata": "string",
         "blocks": "string",
@@ -94,6 +97,25 @@ DOCUMENT_COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 """`outcome` and `reasons` are not here: they are decided from the rules, so no rule can rest on them."""
+
+OTHER_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "last_validated_date": "date",
+        "quality_reasons": "array",
+        "findings": "array",
+        "repairs": "array",
+        "blocks": "array",
+        "quality_parts": "object",
+        "governance_basis": "object",
+        "metadata": "object",
+    }
+)
+"""Columns of text that hold something else: a date, a JSON list or a JSON object. A contract may say either."""
+
+ENTRY_TYPES: Mapping[str, str] = MappingProxyType(
+    {"quality_reasons": "string", "findings": "object", "repairs": "object", "blocks": "array"}
+)
+"""Logical type of the entries of each list."""
 
 CHUNK_COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -115,44 +137,82 @@ CHUNK_COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Expectations of Great Expectations 1.24 that judge one row at a time; arguments beside `column` and
-# `mostly`, those that must be given marked with `!`. A test compares them with the library.
-ROW_EXPECTATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "expect_column_values_to_not_be_null": (),
-        "expect_column_values_to_be_null": (),
-        "expect_column_values_to_be_in_set": ("value_set!",),
-        "expect_column_values_to_not_be_in_set": ("value_set!",),
-        "expect_column_values_to_match_regex": ("regex!",),
-        "expect_column_values_to_not_match_regex": ("regex!",),
-        "expect_column_values_to_match_regex_list": ("regex_list!", "match_on"),
-        "expect_column_values_to_not_match_regex_list": ("regex_list!",),
-        "expect_column_values_to_match_strftime_format": ("strftime_format!",),
-        "expect_column_values_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_column_value_lengths_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_column_value_lengths_to_equal": ("value!",),
-    }
-)
+NEVER_NULL: tuple[str, ...] = tuple(name for name in CHUNK_COLUMNS if name != "quality_score")
+"""Columns of chunks that the file format keeps from being null (corpus.batches.CHUNKS; a test compares)."""
 
-# Expectations that need every document; likewise.
-BATCH_EXPECTATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "expect_column_values_to_be_unique": (),
-        "expect_column_unique_value_count_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_column_proportion_of_unique_values_to_be_between": (
-            "min_value",
-            "max_value",
-            "strict_min",
-            "strict_max",
-        ),
-        "expect_column_distinct_values_to_be_in_set": ("value_set!",),
-        "expect_column_distinct_values_to_contain_set": ("value_set!",),
-        "expect_column_distinct_values_to_equal_set": ("value_set!",),
-        "expect_column_mean_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_column_median_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_column_min_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_column_max_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_table_row_count_to_be_between": ("min_value", "max_value", "strict_min", "strict_max"),
-        "expect_table_row_count_to_equal": ("value!",),
-    }
+DOCUMENT_TYPES = ("prose", "reference", "faq", "table", "code", "slides", "transcript")
+"""Profiles that a document is scored by."""
+
+HIDDEN_TECHNIQUES = (
+    "actual_text",
+    "alt",
+    "annotation",
+    "aria",
+    "attachment",
+    "bidi_nesting",
+    "bidi_override",
+    "clip",
+    "colour",
+    "comment",
+    "content_visibility",
+    "covered",
+    "custom_xml",
+    "data_attribute",
+    "deleted",
+    "display",
+    "earlier_revision",
+    "fallback",
+    "field_code",
+    "filler",
+    "font_size",
+    "hidden_annotation",
+    "hidden_attribute",
+    "hidden_input",
+    "json_ld",
+    "layer",
+    "link_title",
+    "look_alikes",
+    "meta",
+    "metadata",
+    "noscript",
+    "off_page",
+    "off_screen",
+    "opacity",
+    "outside_page",
+    "private_use",
+    "properties",
+    "render_mode",
+    "script_data",
+    "soft_hyphen",
+    "srcdoc",
+    "svg_metadata",
+    "tag_characters",
+    "template",
+    "terminal",
+    "text_indent",
+    "text_matrix",
+    "title_attribute",
+    "transform",
+    "unused_reference",
+    "vanish",
+    "variation_selectors",
+    "visibility",
+    "zero_box",
+    "zero_width",
+    "zero_width_code",
 )
+"""How text is hidden, as the rule `hidden_text` names it; the detector's own, compared by a test."""
+
+SCORE_PARTS = (
+    "extraction",
+    "structure",
+    "prose",
+    "repetition",
+    "boilerplate",
+    "language",
+    "density",
+    "freshness",
+    "metadata",
+    "authority",
+)
+"""Sub-scores that a contract may weigh."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.drift.profile import Baseline, Profile
 from corpus.types import Violation
 
 
@@ -21,6 +22,8 @@ class BatchFacts:
         previous_documents: Documents of the last accepted run; None on the first.
         rows: Rows of `documents`, with at least `evaluate.batch_columns(contract)`; rules on unique
             values and shares of rows are judged on them.
+        profile: How the columns of those documents are distributed; None where nobody measured it.
+        baseline: The profile of the last accepted run; None on the first.
     """
 
     documents: int
@@ -29,3 +32,5 @@ class BatchFacts:
     chunk_origins: Mapping[str, int] | None = None
     previous_documents: int | None = None
     rows: Sequence[Mapping[str, Any]] = ()
+    profile: Profile | None = None
+    baseline: Baseline | None = None

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from contracts.build import THIS_BUILD, Build
-from contracts.compile import compile_contract
 from contracts.model import Contract
-from contracts.node import Node
-from contracts.problems import Problem, Sink, shown
-from contracts.yamltext import MAX_BYTES, parse_yaml
+from contracts.reading.compile import compile_contract
+from contracts.text.node import Node
+from contracts.text.problems import Problem, Sink, shown
+from contracts.text.yamltext import MAX_BYTES, parse_yaml
 from corpus.errors import ContractError
 
 

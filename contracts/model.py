@@ -1,6 +1,6 @@
 """A contract, compiled: the frozen values that the rest of the system reads.
 
-Nothing here knows YAML, the standard's layout or an engine. `contracts.compile` makes these values,
+Nothing here knows YAML, the standard's layout or an engine. `contracts.reading.compile` makes these values,
 and what they say has been validated. Mappings are plain dictionaries, so that `dataclasses.asdict`
 can take a value apart for a fingerprint.
 """
@@ -16,11 +16,14 @@ from typing import Any, Literal
 from corpus.types import OnFail, Severity
 
 Enforcement = Literal["block", "warn"]
-Engine = Literal["library", "stemma", "greatExpectations"]
+Engine = Literal["library", "stemma", "greatExpectations", "sql"]
 Scope = Literal["row", "batch"]
 
 GOVERNANCE_FIELDS = ("owner", "source_system", "last_validated_date", "sensitivity_label", "version")
 """What a document must say before it is indexed, unless the contract asks for less."""
+
+REPAIRS = ("encoding", "control_characters", "hyphenation", "boilerplate")
+"""Repairs that change how a text is written and not what it says."""
 
 
 class Verdict(StrEnum):
@@ -67,6 +70,8 @@ class FieldSpec:
         max_length: Most code points of a text; None for no limit.
         enum: Allowed values, empty for any.
         classification: As the contract says, empty where it says nothing.
+        primary_key: Whether it is the key of a document, or part of it.
+        options: The other `logicalTypeOptions`, by their name in the standard.
     """
 
     name: str
@@ -78,6 +83,8 @@ class FieldSpec:
     max_length: int | None = None
     enum: tuple[str | int | float | bool, ...] = ()
     classification: str = ""
+    primary_key: bool = False
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +208,134 @@ class IndexSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepairSpec:
+    """Which safe repairs are made: any of `REPAIRS`."""
+
+    kinds: tuple[str, ...] = ("encoding", "control_characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualitySpec:
+    """How documents are scored.
+
+    Attributes:
+        document_type: The profile that every document is judged by; empty to tell each document's own.
+        weights: Sub-score to its weight in the composite, where the profile's is not wanted.
+    """
+
+    document_type: str = ""
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriageSpec:
+    """How many persons must agree before a held document is released or rejected."""
+
+    persons: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustSpec:
+    """How far a source is trusted.
+
+    Attributes:
+        tier: `curated` (few known people write), `reviewed` (others look at it), `open` (anyone writes).
+        authors: Authors who are known already.
+    """
+
+    tier: Literal["curated", "reviewed", "open"] = "reviewed"
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FamilySpec:
+    """From which estimated Jaccard similarity two texts are near duplicates."""
+
+    similarity: float = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenQuestion:
+    """A question whose answer somebody verified, and the documents that hold it."""
+
+    id: str
+    question: str
+    answer: str
+    relevant_doc_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """Somebody who answers for the contract, and as what."""
+
+    username: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A role of readers or writers, and the access that it has."""
+
+    role: str
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationSpec:
+    """A foreign key.
+
+    Attributes:
+        object: Object that refers, `document` or `chunk`.
+        columns: Its columns; `metadata.KEY` is what the document itself says under that key.
+        to_object: Object that is referred to.
+        to: Its columns, one for each of `columns`.
+    """
+
+    object: str
+    columns: tuple[str, ...]
+    to_object: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaSpec:
+    """One promise about the service, in the words of the contract.
+
+    Attributes:
+        property: Name in the standard, such as `endOfLife`.
+        value: The value, as text.
+        unit: Its unit, empty where there is none.
+        element: What it is promised of, such as `document.updated_at`.
+        driver: Why it matters: regulatory, analytics or operational.
+        description: For people.
+    """
+
+    property: str
+    value: str
+    unit: str = ""
+    element: str = ""
+    driver: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What the contract says to people and models, and what no machine judges.
+
+    Attributes:
+        kind: `quality` (a check of type text), `instruction` or `constraint` (of a context).
+        text: What it says.
+        name: Its name or id, empty where it has none.
+        field: Column that it stands under, empty for the whole.
+    """
+
+    kind: Literal["quality", "instruction", "constraint"]
+    text: str
+    name: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A validated contract.
 
@@ -227,6 +362,19 @@ class Contract:
         guards: Limits that stop a run.
         index: How vectors are indexed.
         allowed_origins: IPTC digital source types (and `unknown`) that may enter.
+        repair: Which safe repairs are made.
+        quality: How documents are scored.
+        triage: Who must agree about held documents.
+        trust: How far the source is trusted.
+        families: What counts as a near duplicate.
+        golden: Verified questions.
+        team: Who answers for it.
+        roles: Who may do what with it.
+        relationships: Foreign keys, of documents and of chunks.
+        sla: Every promise about the service, in file order.
+        statements: What is said and not judged.
+        tags: Its tags.
+        status: Its state of life, empty where it says none.
     """
 
     name: str
@@ -251,3 +399,16 @@ class Contract:
     guards: GuardSpec = dataclasses.field(default_factory=GuardSpec)
     index: IndexSpec = dataclasses.field(default_factory=IndexSpec)
     allowed_origins: tuple[str, ...] = ()
+    repair: RepairSpec = dataclasses.field(default_factory=RepairSpec)
+    quality: QualitySpec = dataclasses.field(default_factory=QualitySpec)
+    triage: TriageSpec = dataclasses.field(default_factory=TriageSpec)
+    trust: TrustSpec = dataclasses.field(default_factory=TrustSpec)
+    families: FamilySpec = dataclasses.field(default_factory=FamilySpec)
+    golden: tuple[GoldenQuestion, ...] = ()
+    team: tuple[Member, ...] = ()
+    roles: tuple[Role, ...] = ()
+    relationships: tuple[RelationSpec, ...] = ()
+    sla: tuple[SlaSpec, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    tags: tuple[str, ...] = ()
+    status: str = ""

@@ -1,4 +1,4 @@
-"""What came out: one line per rule, and the worst of them."""
+"""What came out: one line per rule, the worst of them, and how the documents are distributed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.drift.profile import Baseline, Profile
 from contracts.model import CheckSpec, Contract, Enforcement, Verdict
 from corpus.types import OnFail
 
@@ -28,6 +29,7 @@ class RuleResult:
         actual: What was found, in words.
         failing: Ids of the documents that do not keep it, sorted; empty for a rule about a whole run.
         verdict: How bad that is, under the contract's enforcement.
+        judged: Whether there was enough to judge it; where there was not, `actual` says what is missing.
     """
 
     spec: CheckSpec
@@ -35,6 +37,7 @@ class RuleResult:
     actual: str
     failing: tuple[str, ...]
     verdict: Verdict
+    judged: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Returns the result as a JSON object."""
@@ -53,6 +56,36 @@ class RuleResult:
             "failing_count": len(self.failing),
             "failing": list(self.failing),
             "verdict": self.verdict.value,
+            "judged": self.judged,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDrift:
+    """How far one column is from its baseline.
+
+    Attributes:
+        column: The column.
+        statistic: What was measured.
+        value: The figure; None where it cannot be judged.
+        chance: What chance alone may give; None where the figure is counted.
+        words: The figure in words, or why there is none.
+    """
+
+    column: str
+    statistic: str
+    value: float | None
+    chance: float | None
+    words: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the figure as a JSON object."""
+        return {
+            "column": self.column,
+            "statistic": self.statistic,
+            "value": self.value,
+            "chance": self.chance,
+            "words": self.words,
         }
 
 
@@ -67,6 +100,10 @@ class ContractReport:
         enforcement: Its mode; with `warn` nothing is worse than a warning.
         documents: Documents that the next version would hold.
         results: One per rule, in the order of the contract.
+        notices: What a person should know though no rule is broken.
+        profile: How the documents are distributed; None where nobody measured it.
+        baseline: What that is compared with; None on the first run.
+        drift: How far each column is from it.
     """
 
     contract: str
@@ -75,6 +112,10 @@ class ContractReport:
     enforcement: Enforcement
     documents: int
     results: tuple[RuleResult, ...]
+    notices: tuple[str, ...] = ()
+    profile: Profile | None = None
+    baseline: Baseline | None = None
+    drift: tuple[ColumnDrift, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -96,7 +137,19 @@ class ContractReport:
             "documents": self.documents,
             "verdict": self.verdict.value,
             "rules": [result.to_json() for result in self.results],
+            "notices": list(self.notices),
+            "profile": self.profile.to_json() if self.profile else None,
+            "baseline": _baseline_json(self.baseline) if self.baseline else None,
+            "drift": [item.to_json() for item in self.drift],
         }
+
+
+def _baseline_json(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "run_id": baseline.run_id,
+        "accepted_at": baseline.accepted_at.isoformat(),
+        "profile": baseline.profile.to_json(),
+    }
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from contracts.drift.rule import expected_words
 from contracts.model import CheckSpec
-from contracts.problems import listed
-from contracts.thresholds import words
-from contracts.timing import days_words
+from contracts.text.problems import listed
+from contracts.text.thresholds import words
+from contracts.text.timing import days_words
+
+_MOST_QUERY = 160
 
 
 def expected_of(spec: CheckSpec) -> str:
     """Returns what a rule asks, in words that stand after "expected"."""
     if spec.rule in _WORDS:
-        return _WORDS[spec.rule](spec.arguments, words(spec.threshold) if spec.threshold else "")
+        unit = " %" if spec.arguments.get("unit") == "percent" else ""
+        return _WORDS[spec.rule](spec.arguments, f"{words(spec.threshold)}{unit}" if spec.threshold else "")
     return _expectation(spec) if spec.engine == "greatExpectations" else spec.rule
 
 
@@ -56,6 +60,53 @@ def _governance(arguments: Mapping[str, Any], _limit: str) -> str:
     return f"{listed(arguments['fields'])} known{age}"
 
 
+def _format(arguments: Mapping[str, Any], _limit: str) -> str:
+    if "pattern" in arguments:
+        return f"a date in the format {arguments['pattern']}"
+    return f"the format {arguments['name']}"
+
+
+def _counts(least: str, most: str, what: str, arguments: Mapping[str, Any]) -> str:
+    low, high = arguments.get(least, 0), arguments.get(most)
+    forms = [f"at least {low}" if low else "", f"at most {high}" if high is not None else ""]
+    return f"{' and '.join(filter(None, forms)) or 'any number of'} {what}"
+
+
+def _items(arguments: Mapping[str, Any], _limit: str) -> str:
+    words_ = f"a list of {_counts('minItems', 'maxItems', 'entries', arguments)}"
+    return words_ + (", none twice" if arguments.get("uniqueItems") else "")
+
+
+def _keys(arguments: Mapping[str, Any], _limit: str) -> str:
+    words_ = f"an object of {_counts('minProperties', 'maxProperties', 'keys', arguments)}"
+    return words_ + (f", among them {_values(arguments['required'])}" if arguments.get("required") else "")
+
+
+def _duplicates(arguments: Mapping[str, Any], limit: str) -> str:
+    columns = arguments.get("properties", ())
+    what = f"no combination of {listed(columns)} twice" if len(columns) > 1 else "no value twice"
+    return f"{what} ({limit} duplicated)" if limit else what
+
+
+def _reference(arguments: Mapping[str, Any], _limit: str) -> str:
+    return f"{listed(arguments['from'])} is the {listed(arguments['to'])} of a document"
+
+
+def _query(arguments: Mapping[str, Any], limit: str) -> str:
+    query = " ".join(str(arguments["query"]).split())
+    return f"{limit} from: {query if len(query) <= _MOST_QUERY else query[: _MOST_QUERY - 3] + '...'}"
+
+
+def _hidden(arguments: Mapping[str, Any], _limit: str) -> str:
+    names = arguments.get("techniques")
+    return "no text hidden from readers" + (f" by {_values(names)}" if names else "")
+
+
+def _orders(arguments: Mapping[str, Any], _limit: str) -> str:
+    where = arguments.get("where", "anywhere")
+    return f"no {'' if where == 'anywhere' else f'{where} '}text that gives orders to a language model"
+
+
 def _share(arguments: Mapping[str, Any], limit: str) -> str:
     unit = "chunks" if arguments.get("measure") == "share_of_accepted_chunks" else "documents"
     return f"AI-generated share of {unit} {limit}"
@@ -76,7 +127,22 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "nullValues": lambda _a, t: f"a value ({t} null)",
     "missingValues": lambda a, t: f"none of {_values(a['missingValues'])} ({t} missing)",
     "invalidValues": _invalid,
-    "duplicateValues": lambda _a, t: f"no value twice ({t} duplicated)",
+    "duplicateValues": _duplicates,
+    "multipleOf": lambda a, _t: f"a multiple of {a['step']}",
+    "format": _format,
+    "period": _between,
+    "items": _items,
+    "keys": _keys,
+    "foreignKey": _reference,
+    "sql": _query,
+    "endOfSupport": lambda a, _t: f"support until {a['date']}",
+    "endOfLife": lambda a, _t: f"in use until {a['date']}",
+    "hidden_text": _hidden,
+    "instruction_text": _orders,
+    "near_duplicate": lambda _a, t: f"a similarity of {t} to every other document",
+    "conflict": lambda _a, _t: "no sibling that says something else",
+    "poisoning": lambda _a, t: f"{t} signs of poisoning",
+    "drift": expected_words,
     "rowCount": lambda _a, t: f"{t} documents",
     "quality_score": lambda _a, t: f"a quality score of {t}",
     "freshness": lambda a, _t: f"changed at most {days_words(a['maxAge'])} ago",

@@ -23,7 +23,20 @@ import pyarrow.parquet as pq
 
 from corpus.errors import DigestMismatch
 from corpus.ids import canonical_json, text_digest
-from corpus.types import Assessment, Basis, Block, BlockKind, Chunk, Finding, Origin, OriginKind, Reason, Scope, Span
+from corpus.types import (
+    Assessment,
+    Basis,
+    Block,
+    BlockKind,
+    Chunk,
+    Edit,
+    Finding,
+    Origin,
+    OriginKind,
+    Reason,
+    Scope,
+    Span,
+)
 
 T = TypeVar("T")
 
@@ -53,6 +66,9 @@ DOCUMENTS = pa.schema(
         pa.field("generation_depth", pa.int32(), nullable=False),
         pa.field("quality_score", pa.float64()),
         pa.field("quality_parts", pa.string()),
+        pa.field("quality_reasons", pa.string()),
+        pa.field("document_type", pa.string()),
+        pa.field("repairs", pa.string(), nullable=False),
         pa.field("findings", pa.string(), nullable=False),
         pa.field("outcome", pa.string(), nullable=False),
         pa.field("reasons", pa.string(), nullable=False),
@@ -120,6 +136,9 @@ def document_row(assessment: Assessment) -> dict[str, Any]:
         "generation_depth": assessment.origin.generation_depth,
         "quality_score": assessment.score.value if assessment.score else None,
         "quality_parts": dumps(dict(assessment.score.parts)) if assessment.score else None,
+        "quality_reasons": dumps([*assessment.score.fatal, *assessment.score.reasons]) if assessment.score else None,
+        "document_type": (assessment.score.document_type or None) if assessment.score else None,
+        "repairs": dumps([edit_json(edit) for edit in assessment.repairs]),
         "findings": dumps([finding_json(finding) for finding in assessment.findings]),
         "outcome": assessment.decision.outcome.value,
         "reasons": dumps([reason_json(reason) for reason in assessment.decision.reasons]),
@@ -175,6 +194,17 @@ def reason_json(reason: Reason) -> dict[str, Any]:
         "span": [reason.span.start, reason.span.end] if reason.span is not None else None,
         "quote": reason.quote,
     }
+
+
+def edit_json(edit: Edit) -> dict[str, Any]:
+    """Returns a repair as a JSON object."""
+    return {"span": [edit.span.start, edit.span.end], "before": edit.before, "after": edit.after, "code": edit.code}
+
+
+def edit_from_json(value: Mapping[str, Any]) -> Edit:
+    """Reads what `edit_json` wrote."""
+    start, end = value["span"]
+    return Edit(span=Span(start=start, end=end), before=value["before"], after=value["after"], code=value["code"])
 
 
 def dumps(value: Any) -> str:
@@ -253,17 +283,51 @@ def vectors_from_arrow(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.flo
     return flat.reshape(len(array), dimension)
 
 
+_LATER: Mapping[str, str | None] = {"quality_reasons": None, "document_type": None, "repairs": "[]"}
+"""Columns of documents that files of older builds lack, and the value that stands for what was not recorded."""
+_DOCUMENTS_HAVE = frozenset({"revision_id", "findings", "blocks"})
+"""Columns that tell a file of documents from all others."""
+
+
 def read_table(handle: IO[bytes] | Path, columns: list[str] | None = None) -> pa.Table:
-    """Reads a Parquet file whole, or some of its columns."""
-    return pq.ParquetFile(handle).read(columns=columns)
+    """Reads a Parquet file whole, or some of its columns; columns that it is too old to have are filled."""
+    file = pq.ParquetFile(handle)
+    stored, later = _stored(file, columns)
+    return _filled(file.read(columns=stored), later, columns)
 
 
 def stream_rows(
     handle: IO[bytes] | Path, columns: list[str] | None = None, batch_rows: int = 1024
 ) -> Iterator[dict[str, Any]]:
     """Yields the rows of a Parquet file as dictionaries, in bounded memory."""
-    for batch in pq.ParquetFile(handle).iter_batches(batch_size=batch_rows, columns=columns):
+    for batch in stream_batches(handle, columns, batch_rows):
         yield from batch.to_pylist()
+
+
+def stream_batches(
+    handle: IO[bytes] | Path, columns: list[str] | None = None, batch_rows: int = 1024
+) -> Iterator[pa.RecordBatch]:
+    """Yields the same as `stream_rows` as Arrow batches; columns that a file is too old to have are filled."""
+    file = pq.ParquetFile(handle)
+    stored, later = _stored(file, columns)
+    for batch in file.iter_batches(batch_size=batch_rows, columns=stored):
+        yield _filled(batch, later, columns)
+
+
+def _stored(file: pq.ParquetFile, columns: list[str] | None) -> tuple[list[str] | None, list[str]]:
+    """Returns what to read of a file, and which columns it is too old to have."""
+    there = set(file.schema_arrow.names)
+    if columns is None:
+        return None, [name for name in _LATER if name not in there] if there >= _DOCUMENTS_HAVE else []
+    later = [name for name in columns if name in _LATER and name not in there]
+    return ([name for name in columns if name not in later], later) if later else (columns, [])
+
+
+def _filled(part: Any, later: list[str], columns: list[str] | None) -> Any:
+    for name in later:
+        values = pa.array([_LATER[name]] * part.num_rows, pa.string())
+        part = part.append_column(DOCUMENTS.field(name), values)
+    return part.select(columns) if later and columns else part
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -63,6 +63,21 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def judged_digest(raw_sha256: str, sidecar_sha256: str) -> str:
+    """Returns the digest of all that a person judges of a document: its bytes and the metadata beside them.
+
+    Args:
+        raw_sha256: Digest of the bytes, empty when they could not be read.
+        sidecar_sha256: Digest of the metadata beside them, empty where there is none.
+
+    Returns:
+        `raw_sha256` itself where there is no metadata beside it: what `sha256sum` prints for the file.
+    """
+    if not sidecar_sha256:
+        return raw_sha256
+    return fingerprint("judged", {"raw": raw_sha256, "sidecar": sidecar_sha256})
+
+
 def text_digest(text: str) -> str:
     """Returns the SHA-256 of a text's UTF-8 bytes, in hexadecimal."""
     return sha256_hex(text.encode("utf-8"))

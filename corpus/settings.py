@@ -59,6 +59,15 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
     )
     max_document_bytes: int = Field(default=50_000_000, ge=1, description="A larger document is rejected unread.")
+    inspect_workers: int = Field(
+        default=2, ge=1, le=256, description="Worker processes that read documents, of one command or task."
+    )
+    inspect_seconds: float = Field(
+        default=30.0, gt=0, description="Processor seconds to read one document; four times as many by the clock."
+    )
+    inspect_memory_mb: int = Field(
+        default=2048, ge=256, description="Memory, in MB, that a worker which reads documents may have."
+    )
     actor: str = Field(default_factory=_login, description="Who acts, for the audit log.")
 
     def locate(self, place: str) -> str:

@@ -8,11 +8,11 @@ Times are aware UTC datetimes. Offsets count Python code points of `ParsedDocume
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -211,8 +211,9 @@ class Finding:
         origin: What the evidence says about origin; UNKNOWN when it says nothing.
         basis: What the statement rests on.
         scope: How much of the document it speaks of.
-        span: Where it stands in the text; None when it stands in metadata.
-        quote: The evidence itself, at most 200 characters.
+        span: Where it stands in the text as it is stored, repaired; None when it stands in metadata.
+        quote: The evidence itself as it came, at most 200 characters. Where a repair changed the text there, it
+            differs from the text at `span`, and says more.
         detail: Figures behind the finding, such as a containment or an answer id.
     """
 
@@ -247,6 +248,25 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One repair of a text, kept so that it can be seen and undone.
+
+    Edits of one text are ordered and do not overlap.
+
+    Attributes:
+        span: What was replaced, in the text before the repair.
+        before: What stood there.
+        after: What stands there now.
+        code: Kind of repair, such as `encoding`.
+    """
+
+    span: Span
+    before: str
+    after: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The quality of one text.
 
@@ -256,6 +276,7 @@ class Score:
         parts: Sub-score name to value in [0, 1].
         reasons: Reason codes of what lowered it.
         fatal: Reason codes that make the text unusable whatever its score.
+        document_type: The profile it was judged by (prose, reference, faq, ...), empty for none.
     """
 
     scorer: str
@@ -263,6 +284,7 @@ class Score:
     parts: Mapping[str, float]
     reasons: tuple[str, ...] = ()
     fatal: tuple[str, ...] = ()
+    document_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +361,10 @@ class Assessment:
         passage_origins: Verdicts on passages, each with its place.
         violations: Row-level rules that failed.
         decision: The outcome.
+        repairs: What was repaired in the text, in order.
+        sketch: MinHash signature of the text, empty for a text too short to have one.
+        due_at: When the decision must be made again, though nothing changed; None for never.
+        sidecar_sha256: Digest of the metadata beside the document, empty where there is none.
     """
 
     ref: SourceRef
@@ -355,6 +381,10 @@ class Assessment:
     passage_origins: tuple[tuple[Span, Origin], ...]
     violations: tuple[Violation, ...]
     decision: Decision
+    repairs: tuple[Edit, ...] = ()
+    sketch: bytes = b""
+    due_at: datetime | None = None
+    sidecar_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,101 +414,6 @@ class Chunk:
     text_sha256: str
     headings: tuple[str, ...]
     token_count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Conservation: `received = indexed + unchanged + quarantined + rejected + failed`.
-
-    Attributes:
-        received: Documents that the source listed.
-        indexed: New or changed documents that were admitted in this run.
-        unchanged: Documents whose standing decision still holds.
-        quarantined: Held for a person.
-        rejected: Refused.
-        failed: No decision reached; tried again on the next run.
-        removed: Documents of earlier runs that the source no longer lists (beside the balance).
-    """
-
-    received: int = 0
-    indexed: int = 0
-    unchanged: int = 0
-    quarantined: int = 0
-    rejected: int = 0
-    failed: int = 0
-    removed: int = 0
-
-    @property
-    def balanced(self) -> bool:
-        """Whether nothing was dropped in silence."""
-        settled = self.indexed + self.unchanged + self.quarantined + self.rejected + self.failed
-        return self.received == settled
-
-    def __add__(self, other: Counts) -> Counts:
-        mine, theirs = asdict(self), asdict(other)
-        return Counts(**{name: mine[name] + theirs[name] for name in mine})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What one stage did; the only thing that passes between stages.
-
-    `Receipt.from_json(receipt.to_json()) == receipt`.
-
-    Attributes:
-        stage: Name of the stage.
-        contract: Name of the contract.
-        run_id: The run it belongs to.
-        key: What the stage worked on (a shard, a segment, an index name).
-        inputs: Names or digests of what went in.
-        outputs: Names or digests of what came out.
-        counts: Documents by outcome.
-        figures: Other numbers and short texts a person would ask for (chunks, seconds, version).
-        fingerprints: Role to fingerprint.
-    """
-
-    stage: str
-    contract: str
-    run_id: str
-    key: str
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
-    counts: Counts = field(default_factory=Counts)
-    figures: Mapping[str, int | float | str] = field(default_factory=lambda: EMPTY)
-    fingerprints: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the receipt as a JSON object of plain lists, dictionaries and scalars."""
-        return {
-            "stage": self.stage,
-            "contract": self.contract,
-            "run_id": self.run_id,
-            "key": self.key,
-            "inputs": list(self.inputs),
-            "outputs": list(self.outputs),
-            "counts": asdict(self.counts),
-            "figures": dict(self.figures),
-            "fingerprints": dict(self.fingerprints),
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` wrote.
-
-        Raises:
-            KeyError: A field is missing.
-        """
-        return cls(
-            stage=value["stage"],
-            contract=value["contract"],
-            run_id=value["run_id"],
-            key=value["key"],
-            inputs=tuple(value["inputs"]),
-            outputs=tuple(value["outputs"]),
-            counts=Counts(**value["counts"]),
-            figures=dict(value["figures"]),
-            fingerprints=dict(value["fingerprints"]),
-        )
 
 
 def utc_now() -> datetime:

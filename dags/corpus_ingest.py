@@ -1,9 +1,10 @@
 """One DAG per contract: documents in, decisions and segments out.
 
-`acquire` lists and hashes the source, `assess` parses and judges each shard, `admit` applies the
-rules over the whole batch (a `block` stops here and nothing is committed), `stage` chunks, embeds
-and commits each shard, `settle` balances the counts and removes what vanished. The schedule is the
-contract's. Settling updates `stemma://corpus/<contract>`, which starts the release.
+`acquire` lists and hashes the source, `assess` parses and judges each shard, `relate` compares the
+documents with each other and with the corpus (copies, versions, conflicts), `admit` applies the rules over
+the whole batch (a `block` stops here and nothing is committed), `stage` chunks, embeds and commits each
+shard, `settle` balances the counts and removes what vanished. The schedule is the contract's. Settling
+updates `stemma://corpus/<contract>`, which starts the release.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
@@ -33,9 +34,9 @@ def acquire(name: str, *, params: dict[str, Any]) -> ReceiptJson:
 
 
 @task
-def shards(acquired: ReceiptJson) -> list[str]:
+def shards(receipt: ReceiptJson) -> list[str]:
     """Airflow maps over the return value of a task and nothing else."""
-    return list(acquired["outputs"])
+    return list(receipt["outputs"])
 
 
 @task
@@ -48,6 +49,15 @@ def assess(name: str, shard: str) -> ReceiptJson:
 
 
 @task(trigger_rule=TriggerRule.NONE_FAILED)
+def relate(name: str, due: Sequence[str]) -> ReceiptJson:
+    """Finds copies, versions and conflicts; the receipt's outputs are the shards to admit and stage."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import relate as stage
+
+    return stage.relate(open_runtime(), name, run_key(), list(due)).to_json()
+
+
+@task
 def admit(name: str, due: Sequence[str]) -> ReceiptJson:
     """Applies the rules over the whole batch. Runs with no shards too: documents may have vanished."""
     from ingestion.runtime import open_runtime
@@ -68,7 +78,7 @@ def stage(name: str, shard: str) -> ReceiptJson:
 @task(trigger_rule=TriggerRule.NONE_FAILED)
 def settle(name: str, staged: Sequence[ReceiptJson] | None, *, outlet_events: Any) -> ReceiptJson:
     """Balances the counts, removes what vanished, closes the run."""
-    from corpus.types import Receipt
+    from corpus.receipts import Receipt
     from ingestion.runtime import open_runtime
     from ingestion.stages import settle as closing
 
@@ -95,9 +105,11 @@ def build(name: str, schedule: str | None) -> None:
     )
     def corpus_ingest() -> None:
         due = shards(acquire(name))
-        admitted = admit(name, due)
-        staged = stage.partial(name=name).expand(shard=due)
-        assess.partial(name=name).expand(shard=due) >> admitted >> staged
+        related = relate(name, due)
+        assess.partial(name=name).expand(shard=due) >> related
+        decided = shards.override(task_id="decided")(related)
+        staged = stage.partial(name=name).expand(shard=decided)
+        admit(name, decided) >> staged
         settle.override(outlets=[corpus_asset(name)])(name, staged)
 
     corpus_ingest()

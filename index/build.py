@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 from corpus import batches
 from corpus.errors import IntegrityError
 from corpus.ids import canonical_json, text_digest
+from corpus.receipts import Counts
 from corpus.seams import Vectors
 from corpus.storage import Store, file_digest
-from corpus.types import Counts
 from index import layout, search
 from index.canaries import CANARY_TEXTS
 from index.manifest import CanaryInfo, ContractRef, FileRef, FingerprintRef, GateResult, IndexInfo, Manifest, RunInfo

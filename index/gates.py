@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from corpus.errors import GateFailed
-from corpus.types import Counts
+from corpus.receipts import Counts
 from index.canaries import ACROSS_RUNTIMES, CanaryResult
 from index.manifest import GateResult
 

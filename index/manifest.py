@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from corpus.errors import IntegrityError
 from corpus.ids import canonical_json, fingerprint
-from corpus.types import Counts
+from corpus.receipts import Counts
 
 FORMAT_VERSION = 1
 

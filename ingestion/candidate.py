@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from contracts.model import Contract
 from corpus.catalog.records import ActiveRevision, AliasState, EmbedderRecord, SegmentRecord, VersionRecord
-from corpus.types import Counts
+from corpus.receipts import Counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from contracts.timing import cron_problem
+from contracts.text.timing import cron_problem
 
 CONTRACT_GLOB = "*.odcs.yaml"
 PROJECT_FILE = "stemma.toml"

@@ -1,18 +1,19 @@
 """Everything that can be known about one document, in the order that keeps evidence intact.
 
-Read at a stable revision, extract provenance from the raw bytes, parse, score, match against served
-answers, classify. The contract's rules and the decision come after, over the whole shard.
+Read at a stable revision, inspect the bytes, match the text against served answers, classify. The
+contract's rules and the decision come after, over the whole shard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from contracts.model import Contract, GovernanceSpec
 from corpus.errors import ParseError, SourceError
 from corpus.ids import fingerprint, revision_id, sha256_hex
-from corpus.seams import Detector, Scorer, Source
+from corpus.seams import Source
 from corpus.types import (
     Assessment,
     Decision,
@@ -22,18 +23,24 @@ from corpus.types import (
     Outcome,
     ParsedDocument,
     RawBlob,
+    Score,
     SourceRef,
+    utc_now,
 )
-from ingestion.governance import governance_of, sidecar_problem, updated_at_of
+from ingestion.governance import declared_beside, governance_of, sidecar_problem, updated_at_of
+from ingestion.inspect import Inspection, Recipe
 from ingestion.judge import judge_unparsed, judge_unread
-from ingestion.language import language_of
-from ingestion.parsers.route import parse
+from ingestion.relations.families import author_of
+from ingestion.scorers.context import ScoreContext, with_context
 from ingestion.snapshot import Entry
 from provenance.classify import verdict
 
 Matcher = Callable[[Assessment], tuple[Finding, ...]]
+Inspect = Callable[[Recipe, RawBlob], Inspection]
 
 UNDECIDED = Decision(outcome=Outcome.FAIL)
+OVERRAN = ("timeout", "memory", "crash")
+"""Codes of what a worker was ended for: only these depend on its limits."""
 _NO_GOVERNANCE = Governance(values={}, basis={})
 _BROKEN_FRONT_MATTER = "front_matter_invalid"
 _MEND_FRONT_MATTER = "The front matter is neither valid YAML nor TOML, so what it declares is not known. Mend it."
@@ -41,21 +48,35 @@ _MEND_FRONT_MATTER = "The front matter is neither valid YAML nor TOML, so what i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """The seams of one contract, as built from its options.
+    """What assessing the documents of one contract needs.
 
     Attributes:
         source: Where documents come from.
-        scorer: Scores their quality.
-        detectors: Find evidence about them.
+        recipe: What to do with their bytes.
         assess_fingerprint: Digest of everything that changes an assessment.
+        limits_fingerprint: Digest of the limits of a worker: they change what overran them, and nothing else.
         chunker_fingerprint: Digest of everything that changes where chunks are cut.
     """
 
     source: Source
-    scorer: Scorer
-    detectors: tuple[Detector, ...]
+    recipe: Recipe
     assess_fingerprint: str
+    limits_fingerprint: str
     chunker_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What is known about one document.
+
+    Attributes:
+        assessment: With every repair that all documents get. Its decision is `UNDECIDED` exactly
+            when the document has text.
+        mended: The same with more repairs, for the case that a rule asks for them.
+    """
+
+    assessment: Assessment
+    mended: Assessment | None = None
 
 
 def state_key(tools: Tools, blob: RawBlob) -> str:
@@ -63,7 +84,17 @@ def state_key(tools: Tools, blob: RawBlob) -> str:
 
     The place is in it because hits cite it: a source that moved is read again, and embeds nothing.
     """
-    return _state_key(tools, blob.ref, blob.sha256, sha256_hex(blob.sidecar) if blob.sidecar else "")
+    return _state_key(tools, blob.ref, blob.sha256, sidecar_digest(blob))
+
+
+def limited_key(tools: Tools, key: str) -> str:
+    """Returns the state key of a document that overran the limits: under other limits it may be readable."""
+    return fingerprint("limited", {"key": key, "limits": tools.limits_fingerprint})
+
+
+def sidecar_digest(blob: RawBlob) -> str:
+    """Returns the digest of the metadata beside a document; empty where there is none."""
+    return sha256_hex(blob.sidecar) if blob.sidecar else ""
 
 
 def unread_key(tools: Tools, ref: SourceRef) -> str:
@@ -77,55 +108,85 @@ def _state_key(tools: Tools, ref: SourceRef, raw: str, sidecar: str) -> str:
     return fingerprint("state", {**parts, "assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint})
 
 
-def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher) -> Assessment:
+def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher, inspect: Inspect) -> Examined:
     """Works out what is known about one document; its decision is final only where it has no text.
 
     Args:
         contract: The contract it comes under.
-        tools: The contract's seams.
+        tools: What assessing its documents needs.
         entry: The due document.
         match: Looks the text up among the answers that the RAG system served.
-
-    Returns:
-        An assessment whose decision is `UNDECIDED` exactly when the document has text.
+        inspect: Works out what the bytes are, within limits.
     """
     try:
         blob = tools.source.read(entry.ref)
     except SourceError as error:
-        return _without_text(tools, entry.ref, None, judge_unread(error))
+        return Examined(assessment=_without_text(tools, entry.ref, None, judge_unread(error)))
     except ParseError as error:
-        return _without_text(tools, entry.ref, None, judge_unparsed(error))
+        return Examined(assessment=_without_text(tools, entry.ref, None, judge_unparsed(error)))
     try:
-        document = parse(blob, contract.parsers)
+        found = inspect(tools.recipe, blob)
     except ParseError as error:
-        return _without_text(tools, entry.ref, blob, judge_unparsed(error))
-    return _with_text(contract, tools, blob, document, match)
+        limited = error.code in OVERRAN
+        return Examined(assessment=_without_text(tools, entry.ref, blob, judge_unparsed(error), limited=limited))
+    return Examined(
+        assessment=_with_text(contract, tools, blob, found, match),
+        mended=_with_text(contract, tools, blob, found.mended, match) if found.mended else None,
+    )
 
 
-def _with_text(contract: Contract, tools: Tools, blob: RawBlob, document: ParsedDocument, match: Matcher) -> Assessment:
+def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspection, match: Matcher) -> Assessment:
     key = state_key(tools, blob)
-    spec = contract.governance
+    document = replace(found.document, metadata={**found.document.metadata, **declared_beside(blob.sidecar)})
+    governance = _governance(document, blob, contract.governance)
+    updated_at = updated_at_of(document.metadata, blob.ref)
     draft = Assessment(
         ref=blob.ref,
         state_key=key,
         revision_id=revision_id(blob.ref.doc_id, key),
         raw_sha256=blob.sha256,
         document=document,
-        governance=_governance(document, blob, spec),
-        language=language_of(document.text),
-        updated_at=updated_at_of(document.metadata, blob.ref),
-        score=tools.scorer.score(document),
+        governance=governance,
+        language=found.language,
+        updated_at=updated_at,
+        score=_score(contract, replace(found, document=document), governance, updated_at),
         findings=(),
         origin=Origin(),
         passage_origins=(),
         violations=(),
         decision=UNDECIDED,
+        repairs=found.repairs,
+        sketch=found.sketch,
+        sidecar_sha256=sidecar_digest(blob),
     )
-    return _classify(draft, blob, tools.detectors, match)
+    findings = (*_unreadable_declarations(document, blob), *found.findings, *match(draft))
+    origin, passages = verdict(findings)
+    return replace(draft, findings=findings, origin=origin, passage_origins=passages)
 
 
-def _without_text(tools: Tools, ref: SourceRef, blob: RawBlob | None, decision: Decision) -> Assessment:
+def _score(contract: Contract, found: Inspection, governance: Governance, updated_at: datetime | None) -> Score:
+    """Adds to the score of the text what only its surroundings tell.
+
+    Freshness depends on the day, so it is told only where the contract gives it weight: without that,
+    the same work gives the same files on any day.
+    """
+    weights = contract.quality.weights
+    surroundings = ScoreContext(
+        fields={name: governance.values.get(name, "") for name in contract.governance.required},
+        tier=contract.trust.tier,
+        authors=tuple(author_of({"author": name}) for name in contract.trust.authors),
+        author=author_of(found.document.metadata),
+        updated_at=updated_at,
+        as_of=utc_now() if weights.get("freshness") else None,
+    )
+    return with_context(found.score, surroundings, weights)
+
+
+def _without_text(
+    tools: Tools, ref: SourceRef, blob: RawBlob | None, decision: Decision, *, limited: bool = False
+) -> Assessment:
     key = state_key(tools, blob) if blob else unread_key(tools, ref)
+    key = limited_key(tools, key) if limited else key
     if decision.outcome is Outcome.FAIL:
         key = ""
     return Assessment(
@@ -143,18 +204,8 @@ def _without_text(tools: Tools, ref: SourceRef, blob: RawBlob | None, decision: 
         passage_origins=(),
         violations=(),
         decision=decision,
+        sidecar_sha256=sidecar_digest(blob) if blob else "",
     )
-
-
-def _classify(draft: Assessment, blob: RawBlob, detectors: tuple[Detector, ...], match: Matcher) -> Assessment:
-    """Adds evidence and the verdict on origin to an assessment that has text."""
-    document = draft.document
-    if document is None:
-        return draft
-    found = [finding for detector in detectors for finding in detector.detect(blob, document)]
-    findings = (*_unreadable_declarations(document, blob), *found, *match(draft))
-    origin, passages = verdict(findings)
-    return replace(draft, findings=findings, origin=origin, passage_origins=passages)
 
 
 def _governance(document: ParsedDocument, blob: RawBlob, spec: GovernanceSpec) -> Governance:

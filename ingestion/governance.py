@@ -55,7 +55,7 @@ def governance_of(
         beside = _read_sidecar(sidecar)
     except DeclarationError:
         return Governance(values={}, basis={})
-    voices = (("sidecar", _named(beside)), ("document", _named(metadata)), ("contract", _named(defaults)))
+    voices = (("sidecar", names_of(beside)), ("document", names_of(metadata)), ("contract", names_of(defaults)))
     values: dict[str, str] = {}
     basis: dict[str, str] = {}
     for name in dict.fromkeys((*SYNONYMS, *required, *defaults)):
@@ -63,6 +63,14 @@ def governance_of(
         if found:
             basis[name], values[name] = found
     return Governance(values=values, basis=basis)
+
+
+def declared_beside(sidecar: bytes) -> dict[str, str]:
+    """Returns what the metadata file beside a document declares; nothing where it cannot be read."""
+    try:
+        return _read_sidecar(sidecar)
+    except DeclarationError:
+        return {}
 
 
 def sidecar_problem(sidecar: bytes) -> Reason | None:
@@ -82,7 +90,7 @@ def updated_at_of(metadata: Mapping[str, str], ref: SourceRef) -> datetime | Non
         metadata: What the document declares; only ISO 8601 dates and times count.
         ref: The listing entry.
     """
-    named = _named(metadata)
+    named = names_of(metadata)
     stated = (parse_iso(named[name]) for name in UPDATED_NAMES if name in named)
     return next((moment for moment in stated if moment), ref.modified_at)
 
@@ -112,7 +120,7 @@ def _read_sidecar(sidecar: bytes) -> dict[str, str]:
     return read_yaml(source)
 
 
-def _named(metadata: Mapping[str, str]) -> dict[str, str]:
+def names_of(metadata: Mapping[str, str]) -> dict[str, str]:
     """Brings names to one spelling; of two spellings of one name the first counts."""
     named: dict[str, str] = {}
     for key, value in metadata.items():

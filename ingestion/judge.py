@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from corpus.catalog.records import OverrideRecord
 from corpus.errors import ParseError, SourceError, TornRead
-from corpus.types import Decision, Finding, OnFail, Outcome, Reason, Score, Violation
+from corpus.types import Decision, Edit, Finding, OnFail, Outcome, Reason, Score, Violation
 
-_HOLDS = frozenset({OnFail.BLOCK, OnFail.QUARANTINE, OnFail.REPAIR})
+HOLDS = frozenset({OnFail.BLOCK, OnFail.QUARANTINE, OnFail.REPAIR})
+"""What a rule may say on failure that keeps a document out."""
 
 
 def judge_unread(error: SourceError) -> Decision:
@@ -34,12 +36,13 @@ def judge(
     findings: Iterable[Finding],
     enforcement: str,
     override: OverrideRecord | None,
+    repairs: Iterable[Edit] = (),
 ) -> Decision:
     """Decides about a parsed document.
 
     A person's override wins and is named as the actor. Otherwise a text that is unusable whatever
     its score, or that breaks a rule whose `onFail` holds documents back, is quarantined; with
-    enforcement `warn` it is accepted and the reasons stay on it.
+    enforcement `warn` it is accepted and the reasons stay on it. What is admitted with repairs says so.
 
     Args:
         violations: Row rules that the document broke.
@@ -47,18 +50,42 @@ def judge(
         findings: Evidence found in it, quoted as the place of the reasons that rest on it.
         enforcement: `block` or `warn`, as the contract says.
         override: What a person decided about exactly these bytes.
+        repairs: What was repaired in its text.
     """
-    broken, evidence = tuple(violations), tuple(findings)
-    places = {finding.code: finding for finding in evidence if finding.span is not None}
+    broken, evidence, repairs = tuple(violations), tuple(findings), tuple(repairs)
     fatal = tuple(_fatal(code) for code in (score.fatal if score else ()))
-    notes = tuple(Reason(code=finding.code, message=finding.quote) for finding in evidence if finding.level == "-")
-    reasons = (*fatal, *notes, *(_reason(violation, places) for violation in broken))
+    notes = tuple(
+        Reason(code=finding.code, message=finding.quote)
+        for finding in evidence
+        if finding.level == "-" and finding.code.startswith("governance.")
+    )
+    reasons = (*fatal, *notes, *(_reason(violation, evidence) for violation in broken), *_repaired(repairs))
     if override is not None:
         note = Reason(code="override", message=f"{override.outcome} by {override.actor}: {override.reason}")
         return Decision(outcome=Outcome(override.outcome), reasons=(note, *reasons), actor=override.actor)
-    held = bool(fatal) or any(violation.on_fail in _HOLDS for violation in broken)
-    outcome = Outcome.QUARANTINE if held and enforcement != "warn" else Outcome.ACCEPT
-    return Decision(outcome=outcome, reasons=reasons)
+    held = bool(fatal) or any(violation.on_fail in HOLDS for violation in broken)
+    if held and enforcement != "warn":
+        return Decision(outcome=Outcome.QUARANTINE, reasons=reasons)
+    return Decision(outcome=Outcome.REPAIR if repairs else Outcome.ACCEPT, reasons=reasons)
+
+
+def holds_back(violations: Iterable[Violation], enforcement: str) -> bool:
+    """Returns whether documents that break these rules are held, under the contract's enforcement."""
+    return enforcement != "warn" and any(violation.on_fail in HOLDS for violation in violations)
+
+
+def reasons_of(violations: Iterable[Violation], findings: Iterable[Finding]) -> tuple[Reason, ...]:
+    """Returns what to tell a person about broken rules, each with the evidence that it rests on."""
+    evidence = tuple(findings)
+    return tuple(_reason(violation, evidence) for violation in violations)
+
+
+def _repaired(repairs: Iterable[Edit]) -> tuple[Reason, ...]:
+    made = Counter(edit.code for edit in repairs)
+    return tuple(
+        Reason(code=f"repair.{code}", message=f"{code.replace('_', ' ')} repaired in {count} places; it can be undone")
+        for code, count in sorted(made.items())
+    )
 
 
 def _fatal(code: str) -> Reason:
@@ -67,9 +94,9 @@ def _fatal(code: str) -> Reason:
     )
 
 
-def _reason(violation: Violation, places: Mapping[str, Finding]) -> Reason:
-    evidence = places.get("answer.match") if violation.rule == "self_ingestion" else None
-    where = f"{violation.field}: " if violation.field else ""
+def _reason(violation: Violation, findings: Sequence[Finding]) -> Reason:
+    evidence = _evidence(violation.rule, findings)
+    where = f"{violation.field}: " if violation.field and violation.field != "findings" else ""
     return Reason(
         code=f"rule.{violation.rule}",
         message=f"{where}expected {violation.expected}, found {violation.actual}",
@@ -77,3 +104,26 @@ def _reason(violation: Violation, places: Mapping[str, Finding]) -> Reason:
         span=evidence.span if evidence else None,
         quote=evidence.quote if evidence else "",
     )
+
+
+_EVIDENCE = {
+    "self_ingestion": "answer.match",
+    "hidden_text": "hidden.",
+    "instruction_text": "instruction.",
+    "near_duplicate": "duplicate.",
+    "conflict": "family.conflict",
+    "poisoning": "poison.",
+}
+"""Rule to the codes of the findings that it is judged on."""
+
+
+def evidence_prefix(rule: str) -> str:
+    """Returns what the codes of the findings begin with that a rule is judged on; empty for a rule of figures."""
+    return _EVIDENCE.get(rule, "")
+
+
+def _evidence(rule: str, findings: Sequence[Finding]) -> Finding | None:
+    """Returns the finding that a person should look at first: one with a place in the text, if any has."""
+    prefix = evidence_prefix(rule)
+    found = [finding for finding in findings if prefix and finding.code.startswith(prefix)]
+    return next((finding for finding in found if finding.span is not None), next(iter(found), None))

@@ -73,13 +73,14 @@ _SIGNATURES = (
     (b"SQLite format 3\x00", "application/vnd.sqlite3"),
 )
 _HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--.{0,500}?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
+    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--(?>.{0,500}?-->)\s*)*+<(?:!doctype\s+html|html)\b", re.I | re.S
 )
 _MAIL_HEADER = re.compile(
     rb"^(?:from|to|cc|subject|date|mime-version|received|message-id|return-path|delivered-to|x-[a-z-]+):", re.I | re.M
 )
 _UTF16_SIGNS = (b"\xff\xfe", b"\xfe\xff")
 _HEAD = 4096
+_NAME_BYTES = 200
 _CONTROL = bytes(set(range(32)) - {7, 8, 9, 10, 11, 12, 13, 14, 15, 27})
 
 
@@ -131,7 +132,12 @@ def is_textual(data: bytes) -> bool:
     if not head.translate(None, delete=_CONTROL) and head:
         return False
     controls = len(head) - len(head.translate(None, delete=_CONTROL))
-    return controls == 0 or utf16_order(head) != "" or (b"\x00" not in head and controls * 100 < len(head))
+    return (
+        controls == 0
+        or utf16_order(head) != ""
+        or utf32_order(head) != ""
+        or (b"\x00" not in head and controls * 100 < len(head))
+    )
 
 
 def utf16_order(head: bytes) -> str:
@@ -142,6 +148,17 @@ def utf16_order(head: bytes) -> str:
         return "utf-16-le"
     if half >= 4 and even > half * 0.7 and odd < half * 0.05:
         return "utf-16-be"
+    return ""
+
+
+def utf32_order(head: bytes) -> str:
+    """Returns `utf-32-le` or `utf-32-be` for UTF-32 without a mark, empty for all else."""
+    whole = head[: len(head) // 4 * 4]
+    for order, high, plane in (("utf-32-le", 3, 2), ("utf-32-be", 0, 1)):
+        if len(whole) >= 16 and not any(whole[high::4]) and max(whole[plane::4]) <= 0x10:
+            text = whole.decode(order, "replace")
+            if "\ufffd" not in text and all(letter.isprintable() or letter.isspace() for letter in text):
+                return order
     return ""
 
 
@@ -171,7 +188,7 @@ def _of_document(data: bytes) -> str:
 
 def _of_text(data: bytes, extension: str) -> str:
     head = data[:_HEAD]
-    if head.startswith(_UTF16_SIGNS) or utf16_order(head):
+    if head.startswith(_UTF16_SIGNS) or utf16_order(head) or utf32_order(head):
         head = head.replace(b"\x00", b"").lstrip(b"\xff\xfe")
     kind = _TEXT_EXTENSIONS.get(extension)
     head = head.removeprefix(b"\xef\xbb\xbf")
@@ -203,7 +220,7 @@ def _zip_names(data: bytes) -> list[bytes]:
             return [info.filename.encode("utf-8", "replace") for info in archive.infolist()]
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError):
         return [
-            data[start + 30 : start + 30 + int.from_bytes(data[start + 26 : start + 28], "little")]
+            data[start + 30 : start + 30 + min(_NAME_BYTES, int.from_bytes(data[start + 26 : start + 28], "little"))]
             for start in (match.start() for match in re.finditer(rb"PK\x03\x04", data[: 1 << 20]))
         ]
 

@@ -7,17 +7,17 @@ do; a run that is started again after a kill goes through the same order and fin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Literal
 
 from corpus.catalog import runs
-from corpus.errors import StemmaError
+from corpus.errors import CatalogError
 from corpus.ids import new_run_id
-from corpus.types import Receipt
+from corpus.receipts import Receipt
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
-from ingestion.stages import acquire, admit, assess, settle, stage
+from ingestion.stages import acquire, admit, assess, relate, settle, stage
 from ingestion.stages import reembed as reembedding
 from ingestion.stages import release as releasing
 
@@ -43,15 +43,16 @@ def ingest(
         The receipt of the run; with `release`, its figures say which version serves now.
 
     Raises:
-        StemmaError: As the stages say; the run is closed as failed and the old version serves.
+        StemmaError: As the stages say. Whatever ends a run early, it is closed as failed and the old version serves.
     """
     run_id = new_run_id()
     with _closing(runtime, run_id):
         acquired = acquire.acquire(runtime, contract_name, run_id, allow_shrink=allow_shrink, progress=progress)
         for shard in acquired.outputs:
             assess.assess(runtime, contract_name, run_id, shard, progress=progress)
-        admit.admit(runtime, contract_name, run_id, acquired.outputs)
-        staged = [stage.stage(runtime, contract_name, run_id, shard, progress=progress) for shard in acquired.outputs]
+        shards = relate.relate(runtime, contract_name, run_id, acquired.outputs).outputs
+        admit.admit(runtime, contract_name, run_id, shards)
+        staged = [stage.stage(runtime, contract_name, run_id, shard, progress=progress) for shard in shards]
         receipt = settle.settle(runtime, contract_name, run_id, staged)
     if not release:
         return receipt
@@ -94,10 +95,10 @@ def reembed(
 def _closing(runtime: Runtime, run_id: str) -> Iterator[None]:
     try:
         yield
-    except StemmaError as error:
-        with runtime.catalog.transaction() as tx:
+    except BaseException as error:  # a defect and an interrupt end a run too; they go on from here
+        with suppress(CatalogError), runtime.catalog.transaction() as tx:
             if runs.get(tx, run_id) is not None:
-                runs.finish(tx, run_id, state="failed", receipt={"error": str(error)})
+                runs.finish(tx, run_id, state="failed", receipt={"error": str(error) or type(error).__name__})
         raise
 
 

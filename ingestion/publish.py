@@ -170,18 +170,18 @@ def _circumstances(runtime: Runtime, candidate: Candidate, run_id: str) -> Circu
         created_at=utc_now(),
         run=RunInfo(run_id=run_id, code_version=installed("stemma-rag"), actor=runtime.settings.actor),
         contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
-        fingerprints={**_seams(contract, runtime), "chunker": _chunker(candidate), "embedder": _embedder(candidate)},
+        fingerprints={**_seams(contract), "chunker": _chunker(candidate), "embedder": _embedder(candidate)},
         runtime=_runtime(runtime, candidate),
         conservation=candidate.counts,
     )
 
 
-def _seams(contract: Contract, runtime: Runtime) -> dict[str, FingerprintRef]:
+def _seams(contract: Contract) -> dict[str, FingerprintRef]:
     return {
         role: FingerprintRef(digest=fingerprint(role, parts), parts=parts)
         if len(parts) != 1
         else FingerprintRef(digest=next(iter(parts.values())), parts=parts)
-        for role, parts in fingerprints_of(contract, runtime.settings).items()
+        for role, parts in fingerprints_of(contract).items()
     }
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from corpus.catalog.records import DocumentState
 from corpus.errors import ContractBlocked
+from corpus.ids import judged_digest
 from corpus.types import SourceRef
 
 # A handful of deletions is ordinary work even in a small folder.
@@ -27,12 +29,21 @@ class Entry:
         state_key: Digest of content, sidecar and everything that would change the outcome; empty
             when the bytes could not be read.
         seen: Mark of the document's standing row when the source was listed; empty for none.
+        sidecar_sha256: Digest of the metadata beside it; empty where there is none.
+        limited_key: State key that it has where it overran the limits of a worker; empty when it could not be read.
     """
 
     ref: SourceRef
     raw_sha256: str
     state_key: str
     seen: str = ""
+    sidecar_sha256: str = ""
+    limited_key: str = ""
+
+    @property
+    def judged_sha256(self) -> str:
+        """What people's decisions are kept under."""
+        return judged_digest(self.raw_sha256, self.sidecar_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,24 +72,28 @@ def mark_of(state: DocumentState | None) -> str:
     return f"{state.run_id}/{state.state}/{state.state_key}" if state else ""
 
 
-def is_due(entry: Entry, known: DocumentState | None) -> bool:
+def is_due(entry: Entry, known: DocumentState | None, now: datetime) -> bool:
     """Returns whether a document's outcome has to be worked out (again)."""
-    return known is None or known.state == "gone" or not entry.state_key or known.state_key != entry.state_key
+    same = known is not None and bool(entry.state_key) and known.state_key in (entry.state_key, entry.limited_key)
+    if known is None or known.state == "gone" or not same:
+        return True
+    return known.due_at is not None and known.due_at <= now
 
 
-def plan_snapshot(entries: Iterator[Entry], known: Mapping[str, DocumentState]) -> Snapshot:
+def plan_snapshot(entries: Iterator[Entry], known: Mapping[str, DocumentState], now: datetime) -> Snapshot:
     """Compares a listing with what is known, in one pass.
 
     Args:
         entries: The listing, read once; only due entries are kept in memory.
         known: The catalog's states by document id.
+        now: The moment of the run, aware.
     """
     due: list[Entry] = []
     seen: set[str] = set()
     for entry in entries:
         standing = known.get(entry.ref.doc_id)
         seen.add(entry.ref.doc_id)
-        if is_due(entry, standing):
+        if is_due(entry, standing, now):
             due.append(replace(entry, seen=mark_of(standing)))
     gone = (state for doc_id, state in known.items() if state.state != "gone" and doc_id not in seen)
     vanished = tuple(sorted((state.doc_id, mark_of(state)) for state in gone))

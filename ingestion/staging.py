@@ -1,6 +1,7 @@
 """Work in progress of a run, kept in the home between its stages.
 
 staging/<run>/note.json                  what acquire saw: counts, vanished documents, the contract
+staging/<run>/relations.json             what comparing them with the corpus changed
 staging/<run>/<shard>/entries.json       the due documents of one shard
 staging/<run>/<shard>/assessed.parquet   their assessments, one row per document
 
@@ -30,14 +31,20 @@ from ingestion.snapshot import Entry
 
 _RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
 
+WHOLE_RUN = ""
+"""Key, among document ids, of what `relate` found for the run as a whole."""
+
 ASSESSED = pa.schema(
     [
         *batches.DOCUMENTS,
         pa.field("path", pa.string(), nullable=False),
         pa.field("state_key", pa.string(), nullable=False),
+        pa.field("sidecar_sha256", pa.string(), nullable=False),
         pa.field("modified_at", pa.string()),
         pa.field("violations", pa.string(), nullable=False),
         pa.field("actor", pa.string(), nullable=False),
+        pa.field("due_at", pa.string()),
+        pa.field("sketch", pa.binary(), nullable=False),
     ]
 )
 
@@ -139,25 +146,57 @@ def is_assessed(store: Store, run_id: str, shard: str) -> bool:
 
 def write_assessed(store: Store, run_id: str, shard: str, assessments: Iterable[Assessment]) -> None:
     """Publishes the assessments of a shard, all or none; the last attempt's hold."""
+    write_rows(store, run_id, shard, (_assessed_row(item) for item in assessments))
+
+
+def write_rows(store: Store, run_id: str, shard: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Publishes rows that are assessed already, with the columns of `ASSESSED`, as `write_assessed` does."""
     with store.scratch() as folder:
         path = folder / "assessed.parquet"
-        batches.write_rows(path, ASSESSED, (_assessed_row(item) for item in assessments))
+        batches.write_rows(path, ASSESSED, rows)
         store.replace_file(_assessed(run_id, shard), path)
 
 
 def read_assessed(store: Store, run_id: str, shard: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """Returns the assessed rows of a shard, or some of their columns.
+    """Returns the assessed rows of a shard, or some of their columns, as far as they are known by now.
 
     Raises:
         ConfigurationError: The shard has not been assessed.
     """
+    patches = read_relations(store, run_id)
+    wanted = sorted({*columns, "doc_id"}) if columns and patches else columns
     try:
         with store.open(_assessed(run_id, shard)) as handle:
-            return list(batches.stream_rows(handle, columns))
+            rows = list(batches.stream_rows(handle, wanted))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"shard {shard} of run {run_id} has not been assessed, or the run was settled. Start a new run."
         ) from error
+    return [_patched(row, patches.get(row["doc_id"], {})) for row in rows] if patches else rows
+
+
+def _patched(row: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    return row | {name: value for name, value in patch.items() if name in row}
+
+
+def write_relations(store: Store, run_id: str, patches: Mapping[str, Mapping[str, Any]]) -> None:
+    """Records what became of assessed documents once they were compared with the rest of the corpus.
+
+    Args:
+        store: The home.
+        run_id: The run.
+        patches: Document id to the columns of its assessed row that are different now.
+    """
+    store.replace(_relations(run_id), canonical_json({doc_id: dict(patch) for doc_id, patch in patches.items()}))
+
+
+def read_relations(store: Store, run_id: str) -> dict[str, dict[str, Any]]:
+    """Reads what `write_relations` wrote; empty before."""
+    try:
+        patches: dict[str, dict[str, Any]] = json.loads(store.read_bytes(_relations(run_id)))
+    except FileNotFoundError:
+        return {}
+    return patches
 
 
 def discard(store: Store, run_id: str) -> None:
@@ -180,6 +219,10 @@ def _shard(run_id: str, shard: str) -> str:
     return f"{_folder(run_id)}/{shard}"
 
 
+def _relations(run_id: str) -> str:
+    return f"{_folder(run_id)}/relations.json"
+
+
 def _assessed(run_id: str, shard: str) -> str:
     return f"{_shard(run_id, shard)}/assessed.parquet"
 
@@ -190,9 +233,12 @@ def _assessed_row(assessment: Assessment) -> dict[str, Any]:
         **batches.document_row(assessment),
         "path": ref.path,
         "state_key": assessment.state_key,
+        "sidecar_sha256": assessment.sidecar_sha256,
         "modified_at": ref.modified_at.isoformat() if ref.modified_at else None,
         "violations": batches.dumps([asdict(violation) for violation in assessment.violations]),
         "actor": assessment.decision.actor,
+        "due_at": assessment.due_at.isoformat() if assessment.due_at else None,
+        "sketch": assessment.sketch,
     }
 
 
@@ -217,6 +263,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "raw_sha256": entry.raw_sha256,
         "state_key": entry.state_key,
         "seen": entry.seen,
+        "sidecar_sha256": entry.sidecar_sha256,
     }
 
 
@@ -231,4 +278,10 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         version_tag=row["version_tag"],
         sidecar_uri=row["sidecar_uri"],
     )
-    return Entry(ref=ref, raw_sha256=row["raw_sha256"], state_key=row["state_key"], seen=row["seen"])
+    return Entry(
+        ref=ref,
+        raw_sha256=row["raw_sha256"],
+        state_key=row["state_key"],
+        seen=row["seen"],
+        sidecar_sha256=row["sidecar_sha256"],
+    )

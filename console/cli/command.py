@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Json: TypeAlias = dict[str, Any]
-View: TypeAlias = Callable[[Json], "RenderableType"]
+View: TypeAlias = Callable[[Json], "RenderableType | str"]
+"""Makes what a person sees; a plain text is a document of its own and is printed as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +131,29 @@ def show(answer: Answer) -> int:
     result = answer.result
     if answer.as_json:
         print_json(result.data)
+        return result.exit_code
+    shown = result.view(result.data)
+    if isinstance(shown, str):
+        print_document(shown)
     else:
         from console.cli.terminal import print_view  # noqa: PLC0415 - only where a person looks
 
-        print_view(result.view(result.data))
+        print_view(shown)
     return result.exit_code
+
+
+def print_document(text: str) -> None:
+    """Prints a text that is a file of its own, such as a page: as UTF-8 whatever stdout would say.
+
+    A pipe and a file get every character; on a terminal those that would drive it are spelled out.
+    """
+    if sys.stdout.isatty():
+        from console.cli.render import plain  # noqa: PLC0415 - only where a person looks
+
+        text = "\t".join(plain(part, lines=True) for part in text.split("\t"))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
 
 
 def print_json(data: Json) -> None:

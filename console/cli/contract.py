@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.cli import render
+from console.cli import contract_diff, contract_export, contract_import, contract_trial, contract_words, render
 from console.cli.command import Json, Result, command, group
 from console.cli.session import Session, pairs, require_known
 from corpus.errors import EXIT_OK, EXIT_USAGE, ConfigurationError, ContractError, SourceError
@@ -58,6 +58,16 @@ def register(app: typer.Typer) -> None:
     command(nouns, "new", examples=examples)(new)
     examples = ("contract validate", "contract validate handbook", "contract validate contracts/handbook.odcs.yaml")
     command(nouns, "validate", examples=examples)(validate)
+    examples = ("contract explain handbook", "contract explain handbook quality_score")
+    command(nouns, "explain", examples=examples)(contract_words.explain)
+    examples = ("contract test handbook", "contract test new.odcs.yaml --path ./inbox --all")
+    command(nouns, "test", examples=examples)(contract_trial.rehearse)
+    examples = ("contract diff old.odcs.yaml new.odcs.yaml", "contract diff handbook --against 1.0.0")
+    command(nouns, "diff", examples=examples)(contract_diff.diff)
+    examples = ("contract import ./inbox", "contract import ./inbox --owner docs --output contracts/inbox.odcs.yaml")
+    command(nouns, "import", examples=examples)(contract_import.propose)
+    examples = ("contract export handbook --output check.odcs.yaml",)
+    command(nouns, "export", examples=examples)(contract_export.export)
 
 
 def new(
@@ -122,7 +132,7 @@ def validate(session: Session, which: WhichArgument = None) -> Result:
 
 def _common_root(paths: list[str]) -> tuple[str, tuple[str, ...]]:
     """Returns the folder that all globs share, and the globs under it."""
-    from contracts.locations import split_path  # noqa: PLC0415
+    from contracts.reading.locations import split_path  # noqa: PLC0415
 
     joined = paths[0] if len(paths) == 1 else "{" + ",".join(paths) + "}"
     try:

@@ -41,14 +41,19 @@ def guarded(run: Callable[[], int], arguments: Sequence[str]) -> int:
         return _fail(_interrupted(), as_json=as_json)
     except (Exception, typer.Exit) as error:  # noqa: BLE001 - the one edge: everything becomes a message and a status
         if isinstance(error, typer.Exit):
-            return error.exit_code
+            return _left(error.exit_code, as_json=as_json)
         if debug:
             traceback.print_exc()
         if _is_bare(error) and not as_json:
             sys.stderr.write(f"{error}\n")
             return EXIT_USAGE
         return _fail(describe(error), as_json=as_json)
-    return status
+    return _left(status, as_json=as_json)
+
+
+def _left(status: int, *, as_json: bool) -> int:
+    """Says what an interrupt means where Typer saw it first and only left with its status."""
+    return _fail(_interrupted(), as_json=as_json) if status == EXIT_INTERRUPTED else status
 
 
 def describe(error: Exception) -> Json:

@@ -12,7 +12,7 @@ from console.cli.session import Session
 from corpus.errors import EXIT_FINDINGS, EXIT_OK
 
 if TYPE_CHECKING:
-    from corpus.types import Counts
+    from corpus.receipts import Counts
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the contract.")]
 NoReleaseOption = Annotated[bool, typer.Option("--no-release", help="Take documents in, but publish no version.")]

@@ -19,12 +19,15 @@ from console.cli import (
     audit,
     contract,
     doctor,
+    family,
     index,
     ingest,
     init,
+    quality,
     quarantine,
     reconcile,
     reembed,
+    report,
     status,
     version,
 )
@@ -49,7 +52,22 @@ First steps:
   stemma index query handbook 'how do I reset my password?'
 """
 
-NOUNS = (init, contract, ingest, quarantine, index, reembed, answers, audit, reconcile, doctor, version)
+NOUNS = (
+    init,
+    contract,
+    ingest,
+    report,
+    quality,
+    quarantine,
+    family,
+    index,
+    reembed,
+    answers,
+    audit,
+    reconcile,
+    doctor,
+    version,
+)
 """In the order in which a person meets them, which is that of the help."""
 
 

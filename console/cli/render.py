@@ -32,6 +32,7 @@ STYLES = {
     "quarantine": "yellow",
     "fail": "red",
     "reject": "red",
+    "block": "red",
     "broken": "red",
     "invalid": "red",
     "valid": "green",
@@ -249,83 +250,3 @@ def versions_installed(data: Json) -> RenderableType:
     """Returns what is installed."""
     shown = {name: found or "not installed" for name, found in data["packages"].items()}
     return facts({"stemma": data["stemma"], "python": data["python"], **shown})
-
-
-def held(data: Json) -> RenderableType:
-    """Returns documents that are held back, one line each with the first reason."""
-    if not data["documents"]:
-        return Text(f"No document of {plain(data['contract'])} has the outcome {data['outcome']}.")
-    rows = [
-        (
-            item["doc_id"],
-            when(item["decided_at"]),
-            _quality(item["quality_score"]),
-            origin(item["origin"]),
-            _first(item),
-        )
-        for item in data["documents"][:LISTED]
-    ]
-    columns = ("document", "since (UTC)", "quality", "origin", "reason")
-    why = ", ".join(f"{number} {code}" for code, number in data["reasons"].items())
-    summary = Text(plain(f"{len(data['documents'])} documents: {why}"), style="bold")
-    more = Text(f"... and {len(data['documents']) - LISTED} more; --json lists all of them.")
-    return page(
-        summary,
-        Text(),
-        table(columns, rows, numbers=("quality",)),
-        more if len(data["documents"]) > LISTED else None,
-        next_step(data),
-    )
-
-
-def _first(item: Json) -> str:
-    if item["released_by"]:
-        return f"released by {item['released_by']}, waits for the next ingest"
-    reasons = item["reasons"]
-    more = f" (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{reasons[0]['message']}{more}" if reasons else "-"
-
-
-def _quality(score: float | None) -> str:
-    return "-" if score is None else f"{score:.2f}"
-
-
-def document(data: Json) -> RenderableType:
-    """Returns all that is known about one document: where it stands, and every decision about it."""
-    state = data["document"]
-    override = data["override"]
-    released = f"{override['outcome']} by {override['actor']}: {override['reason']}" if override else None
-    pairs = {
-        "document": state["doc_id"],
-        "state": state["state"],
-        "source": state["uri"],
-        "size": size(state["size"]),
-        "sha256": state["raw_sha256"],
-        **({"override": released} if released else {}),
-    }
-    return page(facts(pairs), *(_decision(item) for item in data["decisions"]), next_step(data))
-
-
-def _decision(item: Json) -> RenderableType:
-    head = Text.assemble(
-        word(item["outcome"]),
-        f"  {when(item['decided_at'])} UTC by {plain(item['actor'])}, quality {_quality(item['quality_score'])}, "
-        f"origin {plain(origin(item['digital_source_type']))} ({plain(item['origin_basis'])})",
-    )
-    return Padding(
-        Group(head, *(Padding(_reason(reason), (0, 0, 0, 2), expand=False) for reason in item["reasons"])),
-        (1, 0, 0, 0),
-        expand=False,
-    )
-
-
-def _reason(reason: Json) -> RenderableType:
-    line = Text.assemble((plain(reason["code"]), "bold"), f"  {plain(reason['message'])}")
-    quote = reason.get("quote")
-    return Group(line, Text(f'  "{plain(quote)}"', style="italic")) if quote else line
-
-
-def released(data: Json) -> RenderableType:
-    """Returns what a release from quarantine means."""
-    names = ", ".join(plain(name) for name in data["documents"])
-    return page(Text(f"Released by {plain(data['by'])}: {names}"), Text(plain(data["means"])), next_step(data))

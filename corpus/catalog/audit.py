@@ -93,6 +93,14 @@ def verify(tx: Session) -> AuditReport:
     return AuditReport(entries=entries, broken_at=None, head=head)
 
 
+def number_of(tx: Session, digest: str) -> int | None:
+    """Returns the number of the entry with a digest; None where the log holds none.
+
+    A head that was kept elsewhere and is no longer there shows that entries were cut off at the end.
+    """
+    return tx.execute(select(AuditRow.number).where(AuditRow.digest == digest)).scalar_one_or_none()
+
+
 def tail(tx: Session, limit: int = 20) -> tuple[AuditRecord, ...]:
     """Returns the newest entries, newest first."""
     statement = select(*rows.columns(AuditRow, AuditRecord)).order_by(AuditRow.number.desc()).limit(limit)

@@ -8,8 +8,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import audit, rows
-from corpus.catalog.records import DecisionRecord, OverrideRecord
-from corpus.catalog.tables import DecisionRow, DocumentRow, OverrideRow
+from corpus.catalog.records import AuditRecord, DecisionRecord, OverrideRecord
+from corpus.catalog.tables import AuditRow, DecisionRow, DocumentRow, OverrideRow
 from corpus.types import Outcome
 
 
@@ -28,19 +28,19 @@ def of_document(tx: Session, contract: str, doc_id: str) -> tuple[DecisionRecord
     return tuple(rows.read(tx, DecisionRecord, newest))
 
 
-def standing(tx: Session, contract: str, outcome: str) -> tuple[DecisionRecord, ...]:
-    """Returns, for each document whose standing outcome is `outcome`, the decision that says so.
+def standing(tx: Session, contract: str, *outcomes: str) -> tuple[DecisionRecord, ...]:
+    """Returns, for each document whose standing outcome is one of `outcomes`, the decision that says so.
 
     Args:
         tx: The transaction.
         contract: The contract.
-        outcome: A value of `Outcome`, such as `quarantine`.
+        outcomes: Values of `Outcome`, such as `quarantine`.
 
     Returns:
         One decision per document, by document id. Documents that are gone are left out.
 
     Raises:
-        ValueError: `outcome` is no outcome.
+        ValueError: An outcome is no outcome.
     """
     deciding = (
         select(func.max(DecisionRow.id))
@@ -53,13 +53,20 @@ def standing(tx: Session, contract: str, outcome: str) -> tuple[DecisionRecord, 
         )
         .where(
             DocumentRow.contract == contract,
-            DocumentRow.outcome == Outcome(outcome).value,
+            DocumentRow.outcome.in_([Outcome(outcome).value for outcome in outcomes]),
             DocumentRow.state != "gone",
         )
         .group_by(DecisionRow.doc_id)
     )
     statement = select(*rows.columns(DecisionRow, DecisionRecord)).where(DecisionRow.id.in_(deciding))
     return tuple(rows.read(tx, DecisionRecord, statement.order_by(DecisionRow.doc_id)))
+
+
+def trail(tx: Session, contract: str, doc_id: str) -> tuple[AuditRecord, ...]:
+    """Returns what people did about a document, from the audit log, newest first."""
+    statement = select(*rows.columns(AuditRow, AuditRecord)).where(AuditRow.subject == f"{contract}/{doc_id}")
+    mine = AuditRow.action.startswith("decision.", autoescape=True)
+    return tuple(rows.read(tx, AuditRecord, statement.where(mine).order_by(AuditRow.number.desc())))
 
 
 def set_override(tx: Session, override: OverrideRecord) -> None:
@@ -79,6 +86,6 @@ def set_override(tx: Session, override: OverrideRecord) -> None:
 
 
 def overrides(tx: Session, contract: str) -> dict[tuple[str, str], OverrideRecord]:
-    """Returns the overrides of a contract by (document id, digest of the bytes that were looked at)."""
+    """Returns the overrides of a contract by (document id, `corpus.ids.judged_digest` of what was looked at)."""
     statement = select(*rows.columns(OverrideRow, OverrideRecord)).where(OverrideRow.contract == contract)
     return {(found.doc_id, found.raw_sha256): found for found in rows.read(tx, OverrideRecord, statement)}

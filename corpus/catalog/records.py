@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from corpus.ids import judged_digest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractRecord:
@@ -73,6 +75,7 @@ class DocumentState:
         outcome: The decision's outcome (`corpus.types.Outcome`).
         run_id: The run that wrote this.
         updated_at: When.
+        due_at: When the outcome must be worked out again, though nothing changed; None for never.
     """
 
     doc_id: str
@@ -89,6 +92,12 @@ class DocumentState:
     outcome: str
     run_id: str
     updated_at: datetime
+    due_at: datetime | None = None
+
+    @property
+    def judged_sha256(self) -> str:
+        """What people's decisions and votes are kept under."""
+        return judged_digest(self.raw_sha256, self.sidecar_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +149,8 @@ class OverrideRecord:
     Attributes:
         contract: The contract.
         doc_id: The document.
-        raw_sha256: Digest of the bytes that the person looked at.
+        raw_sha256: Digest of what the person looked at (`corpus.ids.judged_digest`): the document's bytes and the
+            metadata beside them.
         outcome: A value of `corpus.types.Outcome`.
         reason: Why, in the person's words.
         actor: Who.
@@ -154,6 +164,99 @@ class OverrideRecord:
     reason: str
     actor: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRecord:
+    """What one person thinks should become of a held document, at one content.
+
+    Attributes:
+        contract: The contract.
+        doc_id: The document.
+        raw_sha256: Digest of what the person looked at (`corpus.ids.judged_digest`): the document's bytes and the
+            metadata beside them.
+        actor: Who.
+        outcome: A value of `corpus.types.Outcome`, or `reviewed` for a warning that was noted.
+        reason: Why, in the person's words.
+        at: When.
+    """
+
+    contract: str
+    doc_id: str
+    raw_sha256: str
+    actor: str
+    outcome: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SketchRecord:
+    """The MinHash signature of a document that is kept.
+
+    Attributes:
+        contract: The contract.
+        doc_id: The document.
+        content_sha256: Digest of its text.
+        title: Its title.
+        family: Id of the family of versions that it belongs to; its own id for one that stands alone.
+        signature: The signature, as `ingestion.relations.sketch` makes it.
+    """
+
+    contract: str
+    doc_id: str
+    content_sha256: str
+    title: str
+    family: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationRecord:
+    """How one document stands to another.
+
+    Attributes:
+        contract: The contract.
+        doc_id: The document.
+        other_id: The other one.
+        kind: A finding's code, such as `duplicate.near` or `family.superseded`.
+        detail: Figures behind it.
+        run_id: The run that found it.
+    """
+
+    contract: str
+    doc_id: str
+    other_id: str
+    kind: str
+    detail: Mapping[str, Any]
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorRecord:
+    """Somebody who wrote documents of a contract, and since which run that is known."""
+
+    contract: str
+    author: str
+    first_run_id: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileRecord:
+    """How the columns of an accepted run were distributed.
+
+    Attributes:
+        contract: The contract.
+        run_id: The run.
+        profile: The profile as JSON.
+        accepted_at: When the run was settled.
+    """
+
+    contract: str
+    run_id: str
+    profile: Mapping[str, Any]
+    accepted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,7 @@ class DocumentRow(Base):
     outcome: Mapped[str] = mapped_column(String)
     run_id: Mapped[str] = mapped_column(KEY)
     updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class RevisionRow(Base):
@@ -229,6 +230,76 @@ class OverrideRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(String)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class VoteRow(Base):
+    """What one person thinks should become of a held document, where more than one must agree."""
+
+    __tablename__ = "votes"
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    doc_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    raw_sha256: Mapped[str] = mapped_column(KEY, primary_key=True)
+    actor: Mapped[str] = mapped_column(KEY, primary_key=True)
+    outcome: Mapped[str] = mapped_column(KEY, primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class SketchRow(Base):
+    """The MinHash signature of a document that is kept; `id` keeps the band table small."""
+
+    __tablename__ = "sketches"
+    __table_args__ = (UniqueConstraint("contract", "doc_id"), Index(None, "contract", "content_sha256"))
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    contract: Mapped[str] = mapped_column(KEY)
+    doc_id: Mapped[str] = mapped_column(KEY)
+    content_sha256: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(Text)
+    family: Mapped[str] = mapped_column(KEY)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SketchBandRow(Base):
+    """One band of a signature, as a signed 64-bit number: equal bands make two documents candidates."""
+
+    __tablename__ = "sketch_bands"
+    __table_args__ = (Index(None, "sketch"), {"sqlite_with_rowid": False})
+    band: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    sketch: Mapped[int] = mapped_column(NUMBER, ForeignKey("sketches.id", ondelete="CASCADE"), primary_key=True)
+
+
+class RelationRow(Base):
+    """How one document stands to another: its copy, its older version, in conflict with it."""
+
+    __tablename__ = "relations"
+    __table_args__ = (Index(None, "contract", "other_id", "kind", "doc_id"),)
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    doc_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    other_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    kind: Mapped[str] = mapped_column(KEY, primary_key=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run_id: Mapped[str] = mapped_column(KEY)
+
+
+class AuthorRow(Base):
+    """Somebody who wrote documents of a contract, and since when that is known."""
+
+    __tablename__ = "authors"
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    author: Mapped[str] = mapped_column(KEY, primary_key=True)
+    first_run_id: Mapped[str] = mapped_column(KEY)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ProfileRow(Base):
+    """How the columns of an accepted run were distributed: the baseline of drift."""
+
+    __tablename__ = "profiles"
+    __table_args__ = (Index(None, "contract", "accepted_at"),)
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    run_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    profile: Mapped[dict[str, Any]] = mapped_column(JSON)
+    accepted_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class EmbedderRow(Base):

@@ -18,12 +18,13 @@ import typer
 
 from console.cli.main import app
 from console.cli.project import settings_text
-from contracts.options import PROPERTIES
-from contracts.ragchecks import UNIT_DAYS
-from contracts.rules import LATER_RULES, RULE_ALIASES, RULES, THRESHOLD_KEYS, Rule
+from contracts.reading.options import PROPERTIES
+from contracts.reading.ragchecks import UNIT_DAYS
+from contracts.rules.table import RULE_ALIASES, RULES, THRESHOLD_KEYS, Rule
 from corpus import errors
 from corpus.settings import Settings
 from index.manifest import Manifest
+from ingestion.scorers.limits import LIMITS, PARTS, Limit
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
@@ -76,25 +77,23 @@ def errors_page() -> str:
 
 
 def rules_page() -> str:
-    """Returns the page of the contract rules, from `contracts.rules`."""
+    """Returns the page of the contract rules, from `contracts.rules.table`."""
     rows = (
-        (f"`{name}`", rule.scope, rule.explains, _threshold(name, rule), _arguments(rule), _columns(rule))
+        (f"`{name}`", _scope(rule), rule.explains, _threshold(name, rule), _arguments(rule), _columns(rule))
         for name, rule in RULES.items()
     )
-    later = ", ".join(f"`{name}`" for name in LATER_RULES)
     return _page(
         "Contract rules",
-        "contracts/rules.py",
+        "contracts/rules/table.py",
         "Rules of `engine: stemma`, as a contract names them in `implementation: {rule: ...}`. "
-        "[Contracts](../contracts.md) says where they go. A `row` rule judges one document and may quarantine it; a "
-        "`batch` rule judges the whole run and may block it.",
+        "[Contracts](../contracts.md) says where they go. A `row` rule judges one document and may quarantine it; with "
+        "`relations` it is judged beside all other documents, once the run is assessed. A `batch` rule judges the "
+        "whole run and may block it.",
         _table(("rule", "scope", "what it asks", "threshold", "options", "reads"), rows),
         "Options in bold must be given. A duration is a number of days, or `{value: 90, unit: d}`; units: "
         + ", ".join(f"`{unit}`" for unit in UNIT_DAYS)
         + ".",
         "Other names of the same rules: " + ", ".join(f"`{a}` for `{b}`" for a, b in RULE_ALIASES.items()) + ".",
-        f"Known and **not run by this build**: {later}. A contract that names one is invalid, because to accept it "
-        "would be to skip it.",
         "## Custom properties of vendor `stemma`",
         _table(("property", "what it says"), ((f"`{name}`", text) for name, text in PROPERTIES.items())),
     )
@@ -116,11 +115,35 @@ def manifest_page() -> str:
     )
 
 
+def scores_page() -> str:
+    """Returns the page of the thresholds of the default scorer, from `ingestion.scorers.limits`."""
+    parts = []
+    for part, speaks_of in PARTS.items():
+        rows = (
+            (f"`{code}`", limit.measures, _bound(limit), limit.source)
+            for code, limit in LIMITS.items()
+            if limit.part == part
+        )
+        parts += [
+            f"## {part.capitalize()}",
+            f"{speaks_of.capitalize()}.",
+            _table(("code", "value", "good", "set by"), rows),
+        ]
+    return _page(
+        "Scores",
+        "ingestion/scorers/limits.py",
+        "Every threshold of the default scorer, with who set it. [Quality](../quality.md) says how they make a score. "
+        "A code stands in `quality_reasons` of documents.parquet where its bound is broken.",
+        *parts,
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "settings.md": settings_page,
     "errors.md": errors_page,
     "rules.md": rules_page,
+    "scores.md": scores_page,
     "manifest.md": manifest_page,
 }
 """File name to the function that says what it holds."""
@@ -178,6 +201,16 @@ def _threshold(name: str, rule: Rule) -> str:
     low, high = rule.range
     key = THRESHOLD_KEYS.get(name, "threshold")
     return f"`{key}`, {low:g} to {high:g}" if high is not None else f"`{key}`, {low:g} or more"
+
+
+def _scope(rule: Rule) -> str:
+    return f"{rule.scope}, relations" if rule.relations else rule.scope
+
+
+def _bound(limit: Limit) -> str:
+    if limit.unit == "fact":
+        return "no"
+    return f"{'at least' if limit.least else 'at most'} {limit.bound:g}"
 
 
 def _arguments(rule: Rule) -> str:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 
 from corpus.errors import ParseError
-from ingestion.media import is_textual, utf16_order
+from ingestion.media import is_textual, utf16_order, utf32_order
+from ingestion.parsers.guess import guess
 from ingestion.parsers.layout import tidy
 
 _MARKS = (
@@ -26,15 +27,16 @@ _LABELS: Mapping[str, str] = {
     "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252",
     "iso-8859-9": "cp1254", "iso-8859-11": "cp874", "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030",
     "shift_jis": "cp932", "shift-jis": "cp932", "x-sjis": "cp932", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
-    "big5": "big5hkscs", "x-user-defined": "cp1252", "utf-16": "utf-8", "unicode": "utf-8",
+    "big5": "big5hkscs", "x-user-defined": "cp1252", "utf-16": "utf-8",
+    "unicode": "utf-8", "iso-8859-8-i": "iso8859_8",
 }  # fmt: skip
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:.-]+)", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([a-zA-Z0-9_:.-]+)", re.IGNORECASE)
-# Of several encodings that read the same bytes as the same text, the one people mean.
-_PREFERRED = ("cp1252", "iso8859_15", "cp1250", "cp1251", "koi8_r")
-# Guesses that are nearly always the commoner neighbour, on short texts.
-_NEIGHBOUR: Mapping[str, str] = {"mac_cyrillic": "cp1251", "cp775": "cp1252", "hp_roman8": "cp1252"}
-_GUESS_BYTES = 200_000
+# Seven-bit encodings that shift by escape sequences (ISO 2022): UTF-8 would read them as they stand.
+_SHIFTED = (
+    (re.compile(rb"\x1b\$\)C"), ("iso2022_kr",)),
+    (re.compile(rb"\x1b(?:\$[@B]|\$\(D|\([IJ])"), ("iso2022_jp", "iso2022_jp_ext", "iso2022_jp_3")),
+)
 
 
 def decode(data: bytes, *, markup: bool = False) -> tuple[str, tuple[str, ...]]:
@@ -55,7 +57,7 @@ def decode(data: bytes, *, markup: bool = False) -> tuple[str, tuple[str, ...]]:
             return _lossy(data[len(mark) :], encoding)
     if not is_textual(data):
         raise _binary()
-    order = utf16_order(data[:4096])
+    order = utf32_order(data[:4096]) or utf16_order(data[:4096])
     if order:
         text, notes = _lossy(data, order)
         return text, (f"decoded:{order}", *notes)
@@ -67,14 +69,15 @@ def _by_trial(data: bytes, declared: str) -> tuple[str, tuple[str, ...]]:
     if declared and (text := _strict(data, declared)) is not None:
         return text, ()
     notes = (f"charset_lied:{declared}",) if declared else ()
+    if found := _shifted(data):
+        return found[0], (*notes, f"decoded:{found[1]}")
     if (text := _strict(data, "utf-8")) is not None:
         return text, notes
     if _is_nearly_utf8(data):
         return _lossy(data, "utf-8")
-    guess = _guess(data)
-    if guess:
-        text, loss = _lossy(data, guess)
-        return text, (*notes, f"decoded:{guess}", *loss)
+    if encoding := guess(data):
+        text, loss = _lossy(data, encoding)
+        return text, (*notes, f"decoded:{encoding}", *loss)
     raise _binary()
 
 
@@ -112,16 +115,15 @@ def _is_nearly_utf8(data: bytes) -> bool:
     return broken * 10 <= foreign
 
 
-def _guess(data: bytes) -> str:
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - only files that are not UTF-8 need it
-
-    best = from_bytes(data[:_GUESS_BYTES]).best()
-    if best is None:
-        return ""
-    same = best.could_be_from_charset
-    found = next((name for name in _PREFERRED if name in same), str(best.encoding))
-    common = _NEIGHBOUR.get(found, found)
-    return common if _strict(data, common) is not None else found
+def _shifted(data: bytes) -> tuple[str, str] | None:
+    """Returns the text and the encoding of ISO 2022 text; None for any other."""
+    if b"\x1b" not in data or not data.isascii():
+        return None
+    for sign, encodings in _SHIFTED:
+        for encoding in encodings if sign.search(data) else ():
+            if (text := _strict(data, encoding)) is not None:
+                return text, encoding
+    return None
 
 
 def _binary() -> ParseError:

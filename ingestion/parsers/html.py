@@ -17,7 +17,7 @@ from corpus.errors import ParseError
 from corpus.ids import fingerprint
 from corpus.types import ParsedDocument, RawBlob
 from ingestion.parsers.decode import decode
-from ingestion.parsers.layout import Layout, require_text, tidy
+from ingestion.parsers.layout import Layout, require_text, require_whole, tidy
 from ingestion.parsers.walk import Walker
 
 NAME = "html/1"
@@ -56,8 +56,10 @@ def _tree(source: str) -> Any:
     from lxml import etree  # noqa: PLC0415 - an unchanged run parses nothing
 
     # Given bytes and their encoding, lxml cannot be led astray by what the page declares.
-    reader = etree.HTMLParser(encoding="utf-8", no_network=True, remove_pis=True)
+    # Large pages are read whole (2,048 levels, texts of any length): time and memory have limits elsewhere.
+    reader = etree.HTMLParser(encoding="utf-8", no_network=True, remove_pis=True, huge_tree=True)
     root = etree.fromstring(source.encode("utf-8"), reader)
+    require_whole(reader.error_log, "page")
     if root is None:
         raise ParseError("The page holds no element and no text. Add text, or remove it.", code="empty")
     return root

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from corpus.errors import ParseError
 from corpus.types import Block, BlockKind, Span
@@ -35,6 +36,22 @@ def require_text(text: str, what: str) -> None:
     """
     if not text.strip():
         raise ParseError(f"The {what} holds no text, only white space. Add text, or remove it.", code="empty")
+
+
+def require_whole(errors: Any, what: str) -> None:
+    """Raises ParseError (code `too_deep`) where lxml gave a tree up midway: what follows would be lost in silence.
+
+    Args:
+        errors: The error log of the parser that built the tree; giving up is its last entry.
+        what: What the owner knows the document as, such as `page`.
+    """
+    last = errors.last_error
+    if last is not None and last.type_name == "ERR_RESOURCE_LIMIT":
+        raise ParseError(
+            f"The {what} cannot be read to its end ({last.message.partition(',')[0].strip()}), so a part would be "
+            "lost. Save it anew with another program.",
+            code="too_deep",
+        )
 
 
 class Layout:

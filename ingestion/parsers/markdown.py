@@ -1,6 +1,7 @@
-"""Markdown: the text is the source itself, so offsets are those of the file's body.
+"""Markdown: the text is the source itself, less what no reader of the page is shown.
 
-Front matter (YAML between `---` lines, TOML between `+++` lines) becomes metadata and leaves the text.
+Front matter (YAML between `---` lines, TOML between `+++` lines) becomes metadata and leaves the text, and
+comments (`<!-- -->` outside code) leave it too: what people do not see is not retrieved either.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-NAME = "markdown/1"
+NAME = "markdown/2"
 _FRONT = re.compile(r"\A(---|\+\+\+)[ \t]*\n(.*?)^(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _KINDS = {
     "paragraph_open": BlockKind.PARAGRAPH,
@@ -34,6 +35,11 @@ _KINDS = {
     "code_block": BlockKind.CODE,
     "heading_open": BlockKind.HEADING,
 }
+_OPENING = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}|~{3,})|^(?P<code>(?: {4}|\t)[^\n]*)|(?P<ticks>`+)|(?P<comment><!--)", re.MULTILINE
+)
+_MAX_CODE = 2_000
+"""Characters within which code between backticks ends."""
 _MAX_TITLE = 400
 _MARKS = re.compile(r"[*_`]+|!?\[([^\]]*)\]\([^)]*\)")
 
@@ -49,7 +55,8 @@ class MarkdownParser:
     def parse(self, blob: RawBlob, media_type: str) -> ParsedDocument:
         """Parses one document; see `corpus.seams.Parser`."""
         source, notes = decode(blob.data)
-        text, metadata, trouble = split_front_matter(source)
+        body, metadata, trouble = split_front_matter(source)
+        text = without_comments(body)
         require_text(text, "document")
         blocks, title = _blocks(text)
         return ParsedDocument(
@@ -78,6 +85,35 @@ def split_front_matter(source: str) -> tuple[str, dict[str, str], tuple[str, ...
     except (DeclarationError, tomllib.TOMLDecodeError, RecursionError):
         return source, {}, ("front_matter_invalid",)
     return source[found.end() :], metadata, ()
+
+
+def without_comments(text: str) -> str:
+    """Takes comments out of Markdown; those in code stay, and so does one that is never closed.
+
+    Args:
+        text: Markdown without front matter.
+    """
+    kept: list[str] = []
+    place = at = 0
+    last = text.rfind("-->") if "<!--" in text else -1
+    while at <= last and (found := _OPENING.search(text, at)) is not None:
+        at = _closing(text, found)
+        if found["comment"] and at > found.end():
+            kept.append(text[place : found.start()])
+            place = at
+    return "".join((*kept, text[place:]))
+
+
+def _closing(text: str, opened: re.Match[str]) -> int:
+    """Returns where the code or comment ends that a match opens; just behind the match where it never does."""
+    mark = opened["fence"] or opened["ticks"] or "-->"
+    if opened["fence"]:
+        end = text.find("\n" + mark, opened.end())
+        return len(text) if end < 0 else end + 1 + len(mark)
+    if opened["code"]:
+        return opened.end()
+    end = text.find(mark, opened.end(), None if opened["comment"] else opened.end() + _MAX_CODE)
+    return opened.end() if end < 0 else end + len(mark)
 
 
 def _blocks(text: str) -> tuple[tuple[Block, ...], str]:

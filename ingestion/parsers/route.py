@@ -15,7 +15,8 @@ from corpus.types import EMPTY, ParsedDocument, RawBlob
 from ingestion import media
 from ingestion.parsers.registry import DEFAULTS, PARSERS
 
-RULES = 1
+RULES = 2
+"""Raised when sniffing or decoding gives other text than before; 2: guessing by language, ISO 2022, UTF-32."""
 _REFUSED: Mapping[str, tuple[str, str]] = {
     media.EMPTY_FILE: ("empty", "The file is empty. Add text, or remove it."),
     media.ENCRYPTED_OFFICE: ("encrypted", "The document is encrypted. Save it without a password."),
@@ -32,13 +33,14 @@ def parse(blob: RawBlob, overrides: Mapping[str, str] = EMPTY) -> ParsedDocument
 
     Raises:
         ParseError: No text can be had; `code` says why. No other exception leaves, whatever the bytes.
+        MemoryError: There is no memory to read it: nothing is known of the document.
         ConfigurationError: An override names a parser that does not exist.
     """
     kind = media.sniff(blob.data, blob.ref.path)
     parser = parser_for(kind.type, overrides)
     try:
         document = parser.parse(blob, kind.type)
-    except (ParseError, ConfigurationError):
+    except (ParseError, ConfigurationError, MemoryError):
         raise
     except Exception as error:
         raise _unparseable(error) from error

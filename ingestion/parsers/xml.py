@@ -10,7 +10,7 @@ from corpus.errors import ParseError
 from corpus.ids import fingerprint
 from corpus.types import BlockKind, ParsedDocument, RawBlob
 from ingestion.parsers.decode import decode
-from ingestion.parsers.layout import Layout, require_text, tidy
+from ingestion.parsers.layout import Layout, require_text, require_whole, tidy
 
 NAME = "xml/1"
 
@@ -47,9 +47,16 @@ def _tree(source: str) -> Any:
     from lxml import etree  # noqa: PLC0415 - an unchanged run parses nothing
 
     reader = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, recover=True, remove_comments=True
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        recover=True,
+        remove_comments=True,
+        huge_tree="<!ENTITY" not in source,  # deep and long is well, but entities keep their limit
     )
     root = etree.fromstring(source.strip().encode("utf-8"), reader)
+    require_whole(reader.error_log, "file")
     if root is None:
         raise ParseError("The file has the name of an XML file but holds no element.", code="unparseable")
     return root

@@ -1,186 +1,226 @@
-"""The checks behind the heuristic score, each a reason code and a value in [0, 1].
+"""The checks behind the heuristic score: for each sub-score, reason codes and measured values.
 
-Sources: Gopher is Rae et al. 2021 (arXiv:2112.11446), table A1; C4 is Raffel et al. 2020 (JMLR 21),
-section 2.2. A value is 1 within its limit and falls to 0 at twice the limit.
+Bounds and their sources stand in `limits`; which of them are asked of which kind of document, in `profile`.
+Hard failures are here as well: what no threshold of a contract can make usable.
 """
+
+# ruff: noqa: RUF001 - bread crumbs and dashes are told from what they look like
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import pairwise
 
-from ingestion.scorers.profile import Profile, TextFacts
-
-Check = tuple[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Every threshold, with its source."""
-
-    replacement: float = 0.005  # U+FFFD per character; Stemma's design page on quality, 2026
-    mojibake: float = 0.01  # broken sequences per word, ours: one in a hundred words is not a stray character
-    control: float = 0.005  # control characters per character, ours, as for U+FFFD
-    cid: float = 0.01  # `(cid:n)` per word, ours: a font without a Unicode map leaves them by the page
-    words_most: int = 100_000  # Gopher
-    word_length_least: float = 3.0  # Gopher
-    word_length_most: float = 10.0  # Gopher
-    symbols: float = 0.1  # `#` and ellipses per word, Gopher
-    bullets: float = 0.9  # lines that open with a bullet, Gopher
-    ellipses: float = 0.3  # lines that end with an ellipsis, Gopher
-    alphabetic: float = 0.8  # words with a letter, Gopher
-    stop_words: int = 2  # different stop words, Gopher
-    duplicate_lines: float = 0.3  # Gopher
-    duplicate_line_characters: float = 0.2  # Gopher
-    duplicate_paragraphs: float = 0.3  # Gopher
-    duplicate_paragraph_characters: float = 0.2  # Gopher
-    top_grams: tuple[float, float, float] = (0.2, 0.18, 0.16)  # characters in the commonest 2, 3, 4-gram, Gopher
-    single_letters: float = 0.15  # tokens of one letter in OCR garbage; design page on quality, 2026
-    garbled: float = 0.3  # tokens without a vowel or with digits inside, ours, asked only beside the one above
-    notice_words: int = 30  # words in a line of boilerplate, ours
-    boilerplate_words: int = 20  # words that must remain beside boilerplate lines, ours
-
-
-LIMITS = Limits()
+from corpus.types import Block, BlockKind
+from ingestion.language import UNDETERMINED, language_of
+from ingestion.scorers import filters
+from ingestion.scorers.facts import Facts, mentions_notice
+from ingestion.scorers.filters import Measure
+from ingestion.scorers.limits import LIMITS
 
 # Gopher's eight, and the commonest words of other European languages, so that they are not failed as bad English.
-_STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "the be to of and that have with der die und das nicht mit ist de la le et les des que en el los para una il di"
-        " che per non o os um uma não het een van och att det som i w nie się na to og på er ja on ei és a az se",
-    )
+_COMMON = (
+    "the be to of and that have with der die und das nicht mit ist de la le et les des que en el los para una il di che"
+    " per non o os um uma não het een van and att det som i w nie się na to og på er ja on ei és a az se"
 )
+_STOP_WORDS = frozenset(_COMMON.split()) | filters.STOP_WORDS
 _LATIN = re.compile("[a-z]")
-_ELLIPSIS = re.compile(r"\.\.\.|…")
 _BULLETS = ("-", "*", "•", "‣", "▪", "●", "◦")
-_HAS_LETTER = re.compile(r"[^\W\d_]")
-_GARBLED = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[a-z]\d+[a-z]|[^\w\s]{3}")
-# C4's policy lines, and what a crawler gets instead of a page.
-_BOILERPLATE = re.compile(
-    r"cookie|javascript (?:is|must|to)|enable javascript|privacy policy|terms (?:of (?:use|service)|and conditions)"
-    r"|all rights reserved|lorem ipsum|page not found|404 not found|access denied|403 forbidden|are you a robot"
-    r"|sign in to continue|log ?in to continue|subscribe to|this page (?:was )?intentionally left blank"
-    r"|copyright ©|© ?\d{4}"
-)
+_CUT = re.compile(r"(?:\[(?:\.\.\.|…|truncated|cut|more)\]|\(truncated\)|\bread more|\bcontinue reading)\W*$")
+_LIST_ITEM = re.compile(r"^(?:[-*+•‣▪●]|\d{1,3}[.)]|[.:|#`>])")
+_ADDRESS = re.compile(r"https?://\S+|www\.\S+")
+_NOTICE_WORDS = 30
+"""Words in a notice; an article that mentions cookies is none (ours)."""
+_REMAINING = 20
+"""Words that must remain beside notices (ours)."""
+_CRUMBS = re.compile(r"\S\s*[|›»·]\s+\S.*[|›»·]\s+\S")
+_MENU_WORDS = 16
+_WINDOW = 200
+_WINDOWS = 4
+_PACKED = 8_000
+_FIRST = 1_000
+_ENOUGH = 300
+"""Words or characters below which density means nothing (ours)."""
 
 
-def extraction(facts: TextFacts) -> Iterator[Check]:
+def extraction(facts: Facts) -> Iterator[Measure]:
     """Yields how whole the text came out of its file."""
-    yield "replacement_characters", _within(facts.replacement, LIMITS.replacement)
-    yield "control_characters", _within(facts.control, LIMITS.control)
-    yield "mojibake", _within(facts.mojibake, LIMITS.mojibake)
-    yield "unmapped_glyphs", _within(facts.cid, LIMITS.cid)
+    yield "replacement_characters", facts.replacement
+    yield "control_characters", facts.control
+    yield "mojibake", facts.mojibake
+    yield "unmapped_glyphs", facts.cid
+    yield "decoding_loss", sum(note.startswith("decoded_with_loss") for note in facts.document.notes)
+    if not (facts.short or facts.unspaced):
+        if facts.profile.value not in ("reference", "table"):  # lists of answers, of parts, of marks
+            yield "single_letters", facts.single
+        yield "garbled_words", facts.garbled
+        yield "truncated", _truncated(facts)
 
 
-def prose(facts: TextFacts) -> Iterator[Check]:
-    """Yields how the text keeps Gopher's rules, those that its profile is not excused from."""
-    if facts.profile in (Profile.SHORT, Profile.UNSPACED):
+def structure(facts: Facts) -> Iterator[Measure]:
+    """Yields how the document is ordered; nothing where the parser saw no structure at all."""
+    blocks = facts.document.blocks
+    if facts.short or facts.unspaced or len(blocks) < 2:
         return
-    words, lines = max(1, len(facts.words)), max(1, len(facts.lines))
-    yield "too_long", _within(words, LIMITS.words_most)
-    ellipses = sum(line.endswith(("...", "…")) for line in facts.lines)
-    yield "ellipsis_lines", _within(ellipses / lines, LIMITS.ellipses)
-    if facts.profile in (Profile.CODE, Profile.TABLE):
+    headings = [(place, block) for place, block in enumerate(blocks) if block.kind is BlockKind.HEADING]
+    ends = [block.span.start for _, block in headings] + [len(facts.document.text)]
+    per_word = max(1.0, len(facts.text.text) / max(1, facts.text.naming))
+    yield "long_section", max(after - before for before, after in zip([0, *ends], ends, strict=False)) / per_word
+    widest = max((len(block.span) for block in blocks if block.kind is BlockKind.PARAGRAPH), default=0)
+    yield "long_paragraph", widest / per_word
+    if len(headings) > 1:
+        levels = [block.level for _, block in headings]
+        jumps = sum(after > before + 1 for before, after in pairwise(levels))
+        yield "heading_jumps", jumps / len(levels)
+        yield "empty_sections", sum(_is_empty(blocks, place) for place, _ in headings) / len(headings)
+    tables = [block.span.of(facts.document.text) for block in blocks if block.kind is BlockKind.TABLE]
+    if tables:
+        yield "ragged_tables", sum(map(_is_ragged, tables)) / len(tables)
+
+
+def prose(facts: Facts) -> Iterator[Measure]:
+    """Yields how the text keeps the rules of Gopher, C4 and FineWeb."""
+    if facts.short or facts.unspaced:
         return
-    letters = sum(map(str.isalpha, facts.words))
-    if letters < LIMITS.alphabetic * words:
-        letters += sum(1 for word in facts.words if not word.isalpha() and _HAS_LETTER.search(word))
-    yield "few_alphabetic_words", _at_least(letters / words, LIMITS.alphabetic)
-    if _LATIN.search(facts.text):
-        yield "few_stop_words", _at_least(len(_STOP_WORDS.intersection(facts.words)), LIMITS.stop_words)
-    if facts.profile is Profile.PROSE:
-        yield from _strict(facts, words, lines)
+    for code, value in filters.gopher_quality(facts.text, _STOP_WORDS):
+        if code == "few_stop_words" and not _LATIN.search(facts.low):
+            continue
+        yield code, _alphabetic(facts) if code == "few_alphabetic_words" else value
+    found = dict(filters.c4(facts.text))
+    for code in ("lorem_ipsum", "curly_bracket"):
+        yield code, found.get(code, 0)
+    yield "few_sentences", found["few_sentences"]
+    for code, value in filters.fineweb(facts.text):
+        if LIMITS[code].part == "prose":
+            yield code, value
 
 
-def repetition(facts: TextFacts) -> Iterator[Check]:
+def repetition(facts: Facts) -> Iterator[Measure]:
     """Yields how much of the text is said again."""
-    if facts.profile is Profile.SHORT:
+    if facts.short:
         return
-    limits = LIMITS.duplicate_paragraphs, LIMITS.duplicate_paragraph_characters
-    yield from _duplicates("paragraphs", facts.paragraphs, *limits)
-    if facts.profile in (Profile.CODE, Profile.TABLE):  # closing braces, `return`, empty cells
-        return
-    yield from _duplicates("lines", facts.lines, LIMITS.duplicate_lines, LIMITS.duplicate_line_characters)
-    if facts.profile is not Profile.UNSPACED:
-        yield from _top_grams(facts.words)
+    for code, value in filters.gopher_repetition(facts.text):
+        if not (facts.unspaced and code.endswith(("_gram", "_grams"))):
+            yield code, value
 
 
-def is_mojibake(facts: TextFacts) -> bool:
-    """Whether so much of the text is wrongly decoded that nobody can use it."""
+def boilerplate(facts: Facts) -> Iterator[Measure]:
+    """Yields how much of the page is not its content."""
+    if facts.short:
+        return
+    number = max(1, len(facts.lines))
+    yield "boilerplate_lines", sum(map(_is_notice, facts.lines)) / number if facts.noticed else 0.0
+    if facts.profile.value != "table":
+        barred = any(mark in facts.low for mark in "|›»·")
+        yield "navigation_lines", sum(1 for line in facts.lines if _is_menu(line)) / number if barred else 0.0
+
+
+def language(facts: Facts) -> Iterator[Measure]:
+    """Yields whether the text keeps to one language."""
+    text = facts.text.text
+    if facts.short or len(text) < 6 * _WINDOW:
+        return
+    step = max(_WINDOW, (len(text) - _WINDOW) // (_WINDOWS - 1))
+    windows = [language_of(text[start : start + _WINDOW]) for start in range(0, len(text) - _WINDOW + 1, step)]
+    told = [name for name in windows if name != UNDETERMINED]
+    if len(told) > 1:
+        yield "mixed_languages", 1 - Counter(told).most_common(1)[0][1] / len(told)
+
+
+def density(facts: Facts) -> Iterator[Measure]:
+    """Yields how much the text says for its length."""
+    text, words = facts.text.text, facts.text.words
+    if len(words) >= _ENOUGH and not facts.unspaced:
+        first = words[:_FIRST]
+        yield "few_distinct_words", len(set(first)) / len(first)
+    if len(text) >= _ENOUGH:
+        packed = text[:_PACKED].encode("utf-8", "surrogatepass")
+        yield "compressible", len(zlib.compress(packed, 1)) / len(packed)
+    if "://" in text or "www." in text:
+        yield "addresses", sum(map(len, _ADDRESS.findall(text))) / len(text)
+
+
+def fatal(facts: Facts) -> Iterator[str]:
+    """Yields why nobody can use the text, whatever its score."""
+    if _is_mojibake(facts):
+        yield "mojibake"
+    if not facts.unspaced and facts.profile.value in ("prose", "faq", "slides") and _is_ocr_garbage(facts):
+        yield "ocr_garbage"
+    if _is_boilerplate(facts):
+        yield "boilerplate_only"
+
+
+def _is_mojibake(facts: Facts) -> bool:
     # Some times the limit: below that a reader, and an embedding, still make out the words.
-    noise = facts.control > 4 * LIMITS.control or facts.mojibake > 10 * LIMITS.mojibake
-    return noise or facts.replacement > LIMITS.replacement
+    noise = facts.control > 4 * LIMITS["control_characters"].bound or facts.mojibake > 10 * LIMITS["mojibake"].bound
+    return noise or facts.replacement > LIMITS["replacement_characters"].bound
 
 
-def is_ocr_garbage(facts: TextFacts) -> bool:
+def _is_ocr_garbage(facts: Facts) -> bool:
     """Whether the text is what an OCR engine or a font without a Unicode map made of a page."""
-    words = max(1, len(facts.words))
-    if facts.cid > 10 * LIMITS.cid:
+    if facts.cid > 10 * LIMITS["unmapped_glyphs"].bound:
         return True
-    single = sum(1 for word in facts.words if len(word) == 1 and word.isalpha()) / words
-    if single <= LIMITS.single_letters:
+    if facts.short:  # "Plan B", an article's number, a formula: too few words to tell
         return False
-    garbled = sum(1 for word in facts.words if _GARBLED.search(word)) / words
-    return single > 0.5 or garbled + single > LIMITS.garbled
+    if facts.single <= LIMITS["single_letters"].bound:
+        return False
+    return facts.single > 0.5 or facts.garbled + facts.single > 0.3
 
 
-def is_boilerplate(facts: TextFacts) -> bool:
+def _is_boilerplate(facts: Facts) -> bool:
     """Whether nothing but notices of a web site is left of a page."""
+    if not facts.noticed:
+        return False
     notices = rest = 0
     for line in facts.lines:
         if _is_notice(line):
             notices += 1
         else:
             rest += line.count(" ") + 1
-            if rest >= LIMITS.boilerplate_words:
+            if rest >= _REMAINING:
                 return False
     return 2 * notices >= max(1, len(facts.lines))
 
 
 def _is_notice(line: str) -> bool:
     """A notice is a line of its own; an article that mentions cookies is none."""
-    return line.count(" ") < LIMITS.notice_words and _BOILERPLATE.search(line.lower()) is not None
+    return line.count(" ") < _NOTICE_WORDS and mentions_notice(line.lower())
 
 
-def _strict(facts: TextFacts, words: int, lines: int) -> Iterator[Check]:
-    """Gopher's rules that only running prose keeps."""
-    mean = sum(map(len, facts.words)) / words
-    yield "word_length", min(_at_least(mean, LIMITS.word_length_least), _within(mean, LIMITS.word_length_most))
-    symbols = facts.text.count("#") + len(_ELLIPSIS.findall(facts.text))
-    yield "symbols", _within(symbols / words, LIMITS.symbols)
-    yield "bullet_lines", _within(sum(line.startswith(_BULLETS) for line in facts.lines) / lines, LIMITS.bullets)
+def _is_menu(line: str) -> bool:
+    return line.count(" ") < _MENU_WORDS and not line.startswith("|") and _CRUMBS.search(line) is not None
 
 
-def _duplicates(name: str, parts: Sequence[str], count: float, characters: float) -> Iterator[Check]:
-    again = [part for part, times in Counter(parts).items() for _ in range(times - 1)]
-    total = sum(map(len, parts))
-    yield f"duplicate_{name}", _within(len(again) / max(1, len(parts)), count)
-    yield f"duplicate_{name}_characters", _within(sum(map(len, again)) / max(1, total), characters)
+def _alphabetic(facts: Facts) -> float:
+    """Returns the share of words with a letter; punctuation, which datatrove counts as words, is none here."""
+    return facts.text.count(filters.ALPHABETIC) / max(1, facts.text.naming)
 
 
-def _top_grams(words: Sequence[str]) -> Iterator[Check]:
-    """Yields the share of characters in the commonest 2, 3 and 4-gram.
-
-    A longer gram occurs no oftener than the shorter ones in it, so most texts need no look at 3 and 4.
-    """
-    total, longest = sum(map(len, words)), max(map(len, words), default=0)
-    times = len(words)
-    for width, limit in enumerate(LIMITS.top_grams, start=2):
-        if times * width * longest <= limit * total:
-            yield f"top_{width}_gram", 1.0
-            continue
-        grams = Counter(zip(*(words[place:] for place in range(width)), strict=False))
-        top, times = grams.most_common(1)[0] if grams else ((), 0)
-        share = sum(map(len, top)) * times / max(1, total) if times > 1 else 0.0
-        yield f"top_{width}_gram", _within(share, limit)
+def _truncated(facts: Facts) -> int:
+    """Whether the text says that it goes on elsewhere, or its last long paragraph ends inside a sentence."""
+    last = facts.lines[-1] if facts.lines else ""
+    if _CUT.search(last[-40:].lower()):
+        return 1
+    kinds = [block.kind for block in facts.document.blocks[-1:]]
+    if len(facts.document.text) > len(facts.text.text) or (kinds and kinds[0] is not BlockKind.PARAGRAPH):
+        return 0
+    running = last.count(" ") >= 20 and not _LIST_ITEM.match(last)
+    return int(running and (last[-1] in ",-(" or (last[-1].isascii() and last[-1].islower())))
 
 
-def _within(value: float, limit: float) -> float:
-    return 1.0 if value <= limit else max(0.0, 2 - value / limit)
+def _is_empty(blocks: tuple[Block, ...], place: int) -> bool:
+    """Whether a heading has nothing below it: neither text nor a deeper heading."""
+    following = blocks[place + 1] if place + 1 < len(blocks) else None
+    if following is None:
+        return True
+    return following.kind is BlockKind.HEADING and following.level <= blocks[place].level
 
 
-def _at_least(value: float, limit: float) -> float:
-    return min(1.0, value / limit)
+def _is_ragged(table: str) -> bool:
+    """Whether the rows of a table drawn with bars or tabs differ in cells."""
+    rows = [line.strip() for line in table.splitlines() if line.strip()]
+    mark = "|" if all("|" in row for row in rows) else "\t"
+    return len({row.strip("|").count(mark) for row in rows}) > 1 if any(mark in row for row in rows) else False

@@ -6,19 +6,22 @@ The floor of an unchanged run is hashing every byte; nothing heavier happens her
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from contracts.model import Contract
 from corpus.catalog import contracts as contract_rows
-from corpus.catalog import decisions, documents, runs
+from corpus.catalog import decisions, documents, relations, runs
 from corpus.catalog.records import DocumentState, OverrideRecord
 from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
-from corpus.types import Counts, Receipt, SourceRef
+from corpus.receipts import Counts, Receipt
+from corpus.types import SourceRef, utc_now
 from ingestion import staging
 from ingestion.embedding import require_same_model
-from ingestion.examine import Tools, state_key, unread_key
+from ingestion.examine import Tools, limited_key, sidecar_digest, state_key, unread_key
 from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.relations.families import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
-from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, plan_snapshot
+from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot
 from ingestion.toolkit import tools_of
 
 
@@ -52,7 +55,7 @@ def acquire(
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
     known, overrides = _open_run(runtime, contract, run_id)
-    snapshot = _look(runtime, tools, known, progress)
+    snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress))
     if not allow_shrink:
         _guard(contract, snapshot, known)
     shards = tuple(
@@ -101,9 +104,33 @@ def _guard(contract: Contract, snapshot: Snapshot, known: Mapping[str, DocumentS
 
 def _look(runtime: Runtime, tools: Tools, known: Mapping[str, DocumentState], progress: Progress) -> Snapshot:
     progress.start("hashing", len(known))
-    snapshot = plan_snapshot(_entries(tools, runtime.settings.max_document_bytes, progress), known)
+    snapshot = plan_snapshot(_entries(tools, runtime.settings.max_document_bytes, progress), known, utc_now())
     progress.done()
     return snapshot
+
+
+def _with_waiting(
+    runtime: Runtime, contract: str, tools: Tools, known: Mapping[str, DocumentState], snapshot: Snapshot
+) -> Snapshot:
+    """Adds the documents whose outcome rests on one that changes or leaves: copies, versions, contradictions.
+
+    They are looked at again in the same run, so that a copy comes in when the one that was kept goes.
+    """
+    changing = {entry.ref.doc_id for entry in snapshot.due} | {doc_id for doc_id, _ in snapshot.vanished}
+    with runtime.catalog.reading() as tx:
+        waiting: set[str] = set()
+        fresh = [doc_id for doc_id in changing if doc_id in known]
+        while fresh:
+            found = relations.waiting_on(tx, contract, fresh, (CONFLICT, CYCLE))
+            fresh = [doc_id for doc_id in found if doc_id not in waiting]
+            waiting.update(fresh)
+    waiting -= changing
+    if not waiting:
+        return snapshot
+    refs = (ref for ref in tools.source.list() if ref.doc_id in waiting)
+    again = [_entry(tools, ref, runtime.settings.max_document_bytes) for ref in refs]
+    added = tuple(replace(entry, seen=mark_of(known.get(entry.ref.doc_id))) for entry in again)
+    return replace(snapshot, due=(*snapshot.due, *added), unchanged=snapshot.unchanged - len(added))
 
 
 def _entries(tools: Tools, max_bytes: int, progress: Progress) -> Iterator[Entry]:
@@ -122,9 +149,16 @@ def _entry(tools: Tools, ref: SourceRef, max_bytes: int) -> Entry:
     except (TornRead, SourceGone, SourceUnavailable):
         # Assess reads again and turns what is still wrong into a Decision.
         return Entry(ref=ref, raw_sha256="", state_key="")
-    return Entry(ref=blob.ref, raw_sha256=blob.sha256, state_key=state_key(tools, blob))
+    key = state_key(tools, blob)
+    return Entry(
+        ref=blob.ref,
+        raw_sha256=blob.sha256,
+        sidecar_sha256=sidecar_digest(blob),
+        state_key=key,
+        limited_key=limited_key(tools, key),
+    )
 
 
 def _overrides_in(shard: tuple[Entry, ...], overrides: Mapping[tuple[str, str], OverrideRecord]) -> dict[str, str]:
-    pairs = ((entry.ref.doc_id, overrides.get((entry.ref.doc_id, entry.raw_sha256))) for entry in shard)
+    pairs = ((entry.ref.doc_id, overrides.get((entry.ref.doc_id, entry.judged_sha256))) for entry in shard)
     return {doc_id: override.outcome for doc_id, override in pairs if override is not None}

@@ -1,5 +1,7 @@
 """Admit: judge the contract's batch rules on what the next version would hold, before anything counts.
 
+What it would hold is profiled and compared with the last accepted run; `settle` makes it the next baseline.
+
 A rule with `onFail: block` that fails stops the run here: the catalog is as it was, the old version
 serves, and the report says which documents were the trouble.
 """
@@ -7,9 +9,14 @@ serves, and the report says which documents were the trouble.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
+from contracts.drift.measure import profile_of
+from contracts.drift.profile import Baseline, Profile
+from contracts.drift.rule import MINIMUM
 from contracts.evaluate import batch_columns, batch_report
 from contracts.facts import BatchFacts
 from contracts.model import Contract, Verdict
@@ -18,8 +25,9 @@ from corpus import batches
 from corpus.catalog import versions
 from corpus.errors import ContractBlocked
 from corpus.ids import canonical_json
-from corpus.types import Outcome, Receipt
-from ingestion import staging
+from corpus.receipts import Receipt
+from corpus.types import Outcome, utc_now
+from ingestion import drifting, profiling, reports, staging
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 
@@ -46,17 +54,72 @@ def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[st
     note = staging.read_note(runtime.store, run_id, contract)
     if note.listed and not shards and not note.vanished:
         return _receipt(contract, run_id, "", Verdict.PASS)
-    assessed = [row for shard in shards for row in _assessed(runtime, contract, run_id, shard)]
-    report = batch_report(contract, _facts(runtime, contract, assessed, [doc_id for doc_id, _ in note.vanished]))
-    path = f"reports/{contract.name}/{run_id}.json"
-    runtime.store.replace(path, canonical_json(report.to_json()))
+    drifting.release_held(runtime.store, run_id)
+    run = _Run(runtime, contract, run_id, tuple(shards), frozenset(doc_id for doc_id, _ in note.vanished), utc_now())
+    report, assessed = _judged(run)
+    report = reports.with_decisions(report, contract, assessed)
+    path = reports.path_of(contract.name, run_id)
+    runtime.store.replace(path, canonical_json(reports.document(report, run_id, run.now)))
     if report.verdict is Verdict.BLOCK:
         raise ContractBlocked(
             f"contract {contract.name!r} blocks this run; nothing was published and nothing changed. The report is "
-            f"in {runtime.store.path(path)}. Mend the documents, or the rule, and run again.",
+            f"in {runtime.store.path(path)}; `stemma report {contract.name} --run {run_id}` shows it. Mend the "
+            "documents, or the rule, and run again.",
             (*_blocking(report), *_held(assessed)),
         )
+    if report.profile is not None and _is_baseline(report.profile, profiling.baseline_of(runtime, contract.name)):
+        profiling.leave(runtime.store, run_id, report.profile)
     return _receipt(contract, run_id, path, report.verdict)
+
+
+def _is_baseline(profile: Profile, before: Baseline | None) -> bool:
+    """Returns whether a run is kept to compare the next with.
+
+    One of too few documents to be judged by is not, where more than half of those before are gone: when an
+    emptied corpus is filled again, it is compared with what it was.
+    """
+    return profile.documents >= MINIMUM or before is None or 2 * profile.documents >= before.profile.documents
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is judged: a run, and the moment it is judged at."""
+
+    runtime: Runtime
+    contract: Contract
+    run_id: str
+    shards: tuple[str, ...]
+    vanished: frozenset[str]
+    now: datetime
+
+    def assessed(self) -> list[dict[str, Any]]:
+        """Reads the run's documents, or what is needed of them."""
+        columns = sorted({*_COLUMNS, *batch_columns(self.contract), "outcome", "violations", "reasons"})
+        store = self.runtime.store
+        return [row for shard in self.shards for row in staging.read_assessed(store, self.run_id, shard, columns)]
+
+    def measured(self, leaving: Collection[str], released: Collection[str] = ()) -> Profile:
+        """Profiles what the next version would hold, some documents of this run left out."""
+        documents = profiling.documents_of(self.runtime, self.contract.name, self.run_id, self.shards, leaving)
+        return profile_of((profiling.without(batch, released) for batch in documents), now=self.now)
+
+
+def _judged(run: _Run) -> tuple[ContractReport, list[dict[str, Any]]]:
+    """Returns the report of a run and its documents, those held to which a drift rule was laid."""
+    assessed = run.assessed()
+    facts = _facts(run, assessed)
+    report = batch_report(run.contract, facts, now=run.now)
+    broken = drifting.to_settle(report)
+    if not broken:
+        return report, assessed
+    store = run.runtime.store
+    blame, released = drifting.blamed(store, run.run_id, run.shards, broken, facts)
+    drifting.hold(store, run.run_id, assessed, blame)
+    assessed = run.assessed()
+    facts = _facts(run, assessed)
+    report = batch_report(run.contract, facts, now=run.now)
+    judged = replace(facts, profile=run.measured(_leaving(run.vanished, assessed), released)) if released else facts
+    return drifting.laid(report, broken, blame, judged), assessed
 
 
 def _receipt(contract: Contract, run_id: str, path: str, verdict: Verdict) -> Receipt:
@@ -70,27 +133,26 @@ def _receipt(contract: Contract, run_id: str, path: str, verdict: Verdict) -> Re
     )
 
 
-def _assessed(runtime: Runtime, contract: Contract, run_id: str, shard: str) -> list[dict[str, Any]]:
-    columns = {*_COLUMNS, *batch_columns(contract), "outcome", "violations", "reasons"}
-    return staging.read_assessed(runtime.store, run_id, shard, sorted(columns))
+def _leaving(vanished: Collection[str], assessed: Sequence[dict[str, Any]]) -> frozenset[str]:
+    """Returns the standing documents that this run replaces or lets go."""
+    return frozenset((*vanished, *(row["doc_id"] for row in assessed if row["outcome"] != Outcome.FAIL)))
 
 
-def _facts(
-    runtime: Runtime, contract: Contract, assessed: Sequence[dict[str, Any]], vanished: Sequence[str]
-) -> BatchFacts:
-    columns = {*_COLUMNS, *batch_columns(contract)}
-    leaving = {*vanished, *(row["doc_id"] for row in assessed if row["outcome"] != Outcome.FAIL)}
-    rows = list(standing_rows(runtime, contract.name, columns, leaving))
+def _facts(run: _Run, assessed: Sequence[dict[str, Any]]) -> BatchFacts:
+    name, leaving = run.contract.name, _leaving(run.vanished, assessed)
+    rows = list(standing_rows(run.runtime, name, {*_COLUMNS, *batch_columns(run.contract)}, leaving))
     rows += [row for row in assessed if Outcome(row["outcome"]).admitted]
-    with runtime.catalog.reading() as tx:
-        live = versions.alias(tx, contract.name, "live")
-        served = versions.get(tx, contract.name, live.number) if live else None
+    with run.runtime.catalog.reading() as tx:
+        live = versions.alias(tx, name, "live")
+        served = versions.get(tx, name, live.number) if live else None
     return BatchFacts(
         documents=len(rows),
         violations={row["doc_id"]: staging.violations_of(row) for row in assessed},
         origins=Counter(row["digital_source_type"] for row in rows),
         previous_documents=served.documents if served else None,
         rows=rows,
+        profile=run.measured(leaving),
+        baseline=profiling.baseline_of(run.runtime, name),
     )
 
 

@@ -18,7 +18,7 @@ from corpus.catalog import answers, contracts, documents
 from corpus.catalog.records import AnswerRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id, text_digest
-from corpus.types import Receipt
+from corpus.receipts import Receipt
 from index import layout
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows

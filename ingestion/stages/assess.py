@@ -7,21 +7,27 @@ Nothing is written to the catalog here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from contracts.evaluate import row_violations
+from contracts.expiry import expires_at
 from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import decisions
 from corpus.catalog.records import OverrideRecord
-from corpus.types import Assessment, Counts, Outcome, Receipt, Violation
+from corpus.ids import judged_digest
+from corpus.receipts import Counts, Receipt
+from corpus.types import Assessment, OnFail, Outcome, Violation, utc_now
 from ingestion import staging
-from ingestion.examine import UNDECIDED, examine
+from ingestion.examine import UNDECIDED, Examined, examine
+from ingestion.isolation import workers_for
 from ingestion.judge import judge
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
+from ingestion.snapshot import Entry
 from ingestion.toolkit import tools_of
 
 Overrides = Mapping[tuple[str, str], OverrideRecord]
@@ -75,35 +81,66 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     entries = staging.read_shard(runtime.store, run_id, shard)
     progress.start("assessing", len(entries))
     drafts = []
-    for entry in entries:
-        drafts.append(examine(contract, tools, entry, match))
-        progress.advance()
+    with workers_for(runtime.settings) as workers:
+
+        def work(entry: Entry) -> Examined:
+            return examine(contract, tools, entry, match, workers.inspect)
+
+        for draft in workers.map(work, entries, size=lambda entry: entry.ref.size):
+            drafts.append(draft)
+            progress.advance()
     progress.done()
     with runtime.catalog.reading() as tx:
         overrides = decisions.overrides(tx, contract.name)
     staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))
 
 
-def decide(contract: Contract, drafts: list[Assessment], overrides: Overrides) -> list[Assessment]:
-    """Applies the contract's row rules and settles every decision that is still open."""
-    readable = [draft for draft in drafts if draft.decision is UNDECIDED]
-    violations = row_violations(contract, [batches.document_row(draft) for draft in readable])
+def decide(contract: Contract, drafts: Sequence[Examined], overrides: Overrides) -> list[Assessment]:
+    """Applies the contract's row rules and settles every decision that is still open.
+
+    A document that breaks a rule with `onFail: repair` is judged again with more repairs, where there
+    are any; what then keeps the rules is admitted as repaired.
+    """
+    now = utc_now()
+    first = _judged(contract, [draft.assessment for draft in drafts], overrides, now)
+    again = [
+        draft.mended
+        for draft, judged in zip(drafts, first, strict=True)
+        if draft.mended is not None and any(broken.on_fail is OnFail.REPAIR for broken in judged.violations)
+    ]
+    mended = {item.ref.doc_id: item for item in _judged(contract, again, overrides, now)}
+    return [_better(judged, mended.get(judged.ref.doc_id)) for judged in first]
+
+
+def _better(first: Assessment, mended: Assessment | None) -> Assessment:
+    helped = mended is not None and mended.decision.outcome.admitted and not first.decision.outcome.admitted
+    return mended if mended is not None and helped else first
+
+
+def _judged(contract: Contract, drafts: Sequence[Assessment], overrides: Overrides, now: datetime) -> list[Assessment]:
+    rows = {draft.ref.doc_id: batches.document_row(draft) for draft in drafts if draft.decision is UNDECIDED}
+    violations = row_violations(contract, list(rows.values()), now=now)
     return [
-        _decided(contract, draft, violations.get(draft.ref.doc_id, ()), overrides)
-        if draft.decision is UNDECIDED
+        _decided(contract, draft, violations.get(draft.ref.doc_id, ()), overrides, expires_at(contract, row, now))
+        if (row := rows.get(draft.ref.doc_id)) is not None
         else draft
         for draft in drafts
     ]
 
 
 def _decided(
-    contract: Contract, draft: Assessment, violations: tuple[Violation, ...], overrides: Overrides
+    contract: Contract,
+    draft: Assessment,
+    violations: tuple[Violation, ...],
+    overrides: Overrides,
+    due_at: datetime | None,
 ) -> Assessment:
     decision = judge(
         violations=violations,
         score=draft.score,
         findings=draft.findings,
         enforcement=contract.enforcement,
-        override=overrides.get((draft.ref.doc_id, draft.raw_sha256)),
+        override=overrides.get((draft.ref.doc_id, judged_digest(draft.raw_sha256, draft.sidecar_sha256))),
+        repairs=draft.repairs,
     )
-    return replace(draft, violations=violations, decision=decision)
+    return replace(draft, violations=violations, decision=decision, due_at=due_at)

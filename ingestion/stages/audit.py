@@ -12,7 +12,7 @@ from corpus.catalog import versions
 from corpus.catalog.records import AliasState
 from corpus.errors import ConfigurationError, FingerprintMismatch, IntegrityError
 from corpus.ids import new_run_id
-from corpus.types import Receipt
+from corpus.receipts import Receipt
 from index import layout
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, CanaryResult, compare
 from index.manifest import Manifest

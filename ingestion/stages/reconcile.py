@@ -12,7 +12,8 @@ from datetime import timedelta
 
 from corpus.catalog import documents, runs, segments, versions
 from corpus.ids import new_run_id
-from corpus.types import Receipt, utc_now
+from corpus.receipts import Receipt
+from corpus.types import utc_now
 from index import layout
 from index.pointer import version_numbers
 from index.release import project_alias

@@ -13,7 +13,7 @@ from corpus.catalog import contracts, embedders, runs, segments
 from corpus.catalog.records import EmbedderRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
-from corpus.types import Receipt
+from corpus.receipts import Receipt
 from index.reembed import DEFAULT_RATES, tokens_per_second
 from index.reembed import estimate as price
 from ingestion.embedding import describe, open_embedder

@@ -11,8 +11,8 @@ from corpus import batches
 from corpus.catalog import documents, runs, segments, versions
 from corpus.catalog.records import AliasState, RunRecord, VersionRecord
 from corpus.errors import ConfigurationError, IntegrityError
+from corpus.receipts import Counts, Receipt
 from corpus.storage import Store
-from corpus.types import Counts, Receipt
 from index import layout
 from index.pointer import read_pointer
 from ingestion.candidate import Candidate

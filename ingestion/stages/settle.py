@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from corpus.catalog import contracts, documents, runs
+from corpus.catalog import contracts, documents, profiles, relations, runs
 from corpus.catalog.records import DocumentState
 from corpus.errors import IntegrityError
-from corpus.types import Counts, Receipt
-from ingestion import staging
+from corpus.receipts import Counts, Receipt
+from ingestion import profiling, staging
+from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
 from ingestion.snapshot import mark_of
 
 _SUMMED = ("chunks", "embedded", "embed_seconds")
+_RARE = ("overtaken", *COUNTED)
 
 
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:
@@ -41,13 +43,21 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     if staging.find_note(runtime.store, run_id) is None and (settled := _settled(runtime, run_id)) is not None:
         return settled
     note = staging.read_note(runtime.store, run_id, contract)
+    profile = profiling.left(runtime.store, contract_name, run_id)
+    whole = staging.read_relations(runtime.store, run_id).get(staging.WHOLE_RUN, {})
     with runtime.catalog.transaction() as tx:
-        gone = still_as_seen(documents.states(tx, contract_name), note.vanished, run_id)
+        gone = still_as_seen(
+            relations.states(tx, contract_name, (doc_id for doc_id, _ in note.vanished)), note.vanished, run_id
+        )
         receipt = _receipt(contract_name, run_id, note, receipts, removed=len(gone))
         contracts.register(
             tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
         )
         documents.mark_gone(tx, contract_name, run_id, gone)
+        forget(tx, contract_name, gone)
+        documents.look_again(tx, contract_name, doc_ids=(*whole.get("again", ()), *whole.get("reopened", ())))
+        if profile is not None:
+            profiles.add(tx, profile)
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
     staging.discard(runtime.store, run_id)
     return receipt
@@ -70,8 +80,9 @@ def _receipt(
 
 def _figures(note: staging.RunNote, receipts: Sequence[Receipt]) -> dict[str, int | float | str]:
     """Returns what the shards sum up to, and what is out of the ordinary only where it happened."""
-    summed = {name: sum(float(receipt.figures[name]) for receipt in receipts) for name in (*_SUMMED, "overtaken")}
-    rare = {"overtaken": int(summed.pop("overtaken")), "allow_shrink": int(note.allow_shrink)}
+    names = (*_SUMMED, *_RARE)
+    summed = {name: sum(float(receipt.figures.get(name, 0)) for receipt in receipts) for name in names}
+    rare = {name: int(summed.pop(name)) for name in _RARE} | {"allow_shrink": int(note.allow_shrink)}
     figures: dict[str, int | float | str] = {name: round(value, 3) for name, value in summed.items()}
     whole = {name: int(value) for name, value in figures.items() if name != "embed_seconds"}
     return figures | whole | {name: value for name, value in rare.items() if value}
@@ -104,7 +115,7 @@ def balance(note: staging.RunNote, receipts: Sequence[Receipt], *, removed: int)
         raise IntegrityError(f"the run has no receipt for shards {', '.join(sorted(missing))}: stage them first.")
     shards = sum((receipt.counts for receipt in receipts), Counts())
     total = replace(shards, received=note.listed, unchanged=note.unchanged, removed=removed)
-    if not total.balanced:
+    if not total.balanced or min(asdict(total).values()) < 0:
         raise IntegrityError(
             f"the run received {total.received} documents but accounts for others: {asdict(total)}. Nothing was "
             "deleted and the run stays open. Run `stemma ingest` again; if it persists, report it as a bug."

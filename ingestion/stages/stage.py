@@ -7,8 +7,9 @@ are there are found again; nothing points to them yet.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -16,10 +17,12 @@ from corpus import batches
 from corpus.catalog import decisions, documents, embedders, segments
 from corpus.catalog.records import DecisionRecord, DocumentState, EmbedderRecord, SegmentRecord
 from corpus.errors import IntegrityError
-from corpus.types import Outcome, Receipt, utc_now
+from corpus.receipts import Receipt
+from corpus.types import Outcome, utc_now
 from ingestion import staging
 from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
 from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.relations.remember import counted, remember
 from ingestion.runtime import Runtime
 from ingestion.segment import Row, Segment, write_segment
 from ingestion.snapshot import mark_of
@@ -59,7 +62,7 @@ def stage(
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     staging.read_note(runtime.store, run_id, contract)
-    rows = staging.read_assessed(runtime.store, run_id, shard)
+    rows, patches = staging.read_assessed(runtime.store, run_id, shard), staging.read_relations(runtime.store, run_id)
     decided = [row for row in rows if row["outcome"] != Outcome.FAIL]
     segment = write_segment(
         runtime.store, contract.name, decided, chunker_of(contract), referred=lambda name: _is_known(runtime, name)
@@ -72,6 +75,8 @@ def stage(
         current = _current(tx, runtime, contract.name, run_id, shard, rows)
         documents.record(tx, contract.name, run_id, _states(run_id, segment, current))
         decisions.add(tx, [_decision(row, contract.name, run_id) for row, _ in current])
+        remember(tx, contract.name, run_id, [row for row, _ in current], patches)
+        documents.look_again(tx, contract.name, doc_ids=_overtaken(rows, current, patches))
     return Receipt(
         stage="stage",
         contract=contract.name,
@@ -82,6 +87,7 @@ def stage(
         counts=counts_of(Counter([row["outcome"] for row, _ in current] + [Outcome.FAIL] * (len(rows) - len(current)))),
         figures={
             "overtaken": len(rows) - len(current),
+            **counted([row for row, _ in current]),
             "chunks": len(segment.chunk_digests),
             "embedded": vectors.texts if vectors else 0,
             "embed_seconds": round(vectors.seconds, 3) if vectors else 0.0,
@@ -120,6 +126,12 @@ def _current(
         if not overtaken:
             current.append((row, state))
     return current
+
+
+def _overtaken(rows: Sequence[Row], current: Sequence[Standing], patches: Mapping[str, Any]) -> list[str]:
+    """Returns the documents that a faster run decided about, without what this one found of others."""
+    mine = {row["doc_id"] for row, _ in current}
+    return [row["doc_id"] for row in rows if row["doc_id"] not in mine and row["doc_id"] in patches]
 
 
 def _vectors(runtime: Runtime, space: EmbedderRecord, segment: Segment, progress: Progress) -> Embedded | None:
@@ -174,6 +186,7 @@ def _state(row: Row, segment: Segment, run_id: str) -> DocumentState:
         state=_STATES[Outcome(row["outcome"])],
         state_key=row["state_key"],
         raw_sha256=row["raw_sha256"] or "",
+        sidecar_sha256=row["sidecar_sha256"],
         size=row["size_bytes"],
         modified_at=datetime.fromisoformat(modified) if modified else None,
         revision_id=row["revision_id"],
@@ -181,6 +194,7 @@ def _state(row: Row, segment: Segment, run_id: str) -> DocumentState:
         outcome=row["outcome"],
         run_id=run_id,
         updated_at=utc_now(),
+        due_at=datetime.fromisoformat(row["due_at"]) if row["due_at"] else None,
     )
 
 

@@ -9,6 +9,8 @@ DETECTORS = Registry(
     group="stemma.detectors",
     table={
         "declared": "provenance.detectors.declared:DeclaredDetector",
+        "instruction": "provenance.detectors.instruction:InstructionDetector",
+        "hidden": "provenance.detectors.hidden:HiddenDetector",
         "residue": "provenance.detectors.residue:ResidueDetector",
     },
 )

@@ -42,14 +42,45 @@ KEYS: dict[tuple[str, ...], set[str]] = {
         "next",
     },
     ("ingest", NAME): RECEIPT,
-    ("quarantine", "list", NAME): {"contract", "outcome", "reasons", "documents", "next"},
-    ("quarantine", "show", NAME, "returns.md"): {"contract", "document", "override", "decisions", "next"},
+    ("quarantine", "list", NAME): {"contract", "outcome", "reasons", "documents", "total", "matching", "next"},
+    ("quarantine", "show", NAME, "returns.md"): {
+        "contract",
+        "document",
+        "sha256",
+        "override",
+        "decisions",
+        "persons",
+        "rules",
+        "evidence",
+        "votes",
+        "trail",
+        "steps",
+        "next",
+    },
+    ("family", NAME, "returns.md"): {"contract", "document", "members", "relations"},
+    ("quality", "explain", NAME, "returns.md"): {
+        "contract",
+        "doc_id",
+        "outcome",
+        "repairs",
+        "value",
+        "document_type",
+        "fatal",
+        "reasons",
+        "parts",
+        "sentences",
+    },
+    ("quality", "repairs", NAME, "returns.md"): {"contract", "doc_id", "outcome", "repairs", "original"},
     ("quarantine", "release", NAME, "returns.md", "--reason", "x"): {
         "contract",
         "documents",
         "reason",
         "by",
         "means",
+        "outcome",
+        "settled",
+        "settled_by",
+        "waiting",
         "next",
     },
     ("index", "list"): {"versions"},
@@ -103,7 +134,20 @@ def test_rows_have_stable_keys(changed: Any) -> None:
     assert expected <= set(hit)
     assert set(changed.json("index", "list")["versions"][0]) == VERSION
     [held] = changed.json("quarantine", "list", NAME)["documents"]
-    assert set(held) == {"doc_id", "path", "decided_at", "quality_score", "origin", "reasons", "released_by"}
+    assert set(held) == {
+        "doc_id",
+        "path",
+        "decided_at",
+        "quality_score",
+        "origin",
+        "reasons",
+        "owners",
+        "released_by",
+        "rejected_by",
+        "waits",
+        "votes",
+        "seen_by",
+    }
     [contract] = changed.json("contract", "validate")["contracts"]
     assert set(contract) == {"path", "valid", "name", "version", "checks", "model", "problems"}
     for check in changed.json("doctor", "--skip-models")["checks"]:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft201909Validator
 
 from contracts import build
-from contracts.compile import digest_of
 from contracts.load import load_contract, parse_contract, problems_of
-from contracts.locations import expand_braces, split_path
 from contracts.model import CheckSpec, Threshold
-from contracts.rules import LATER_RULES, RULE_ALIASES, RULES
-from contracts.standard import SCHEMA_FILE, schema
-from contracts.timing import cron_problem
+from contracts.reading.compile import digest_of
+from contracts.reading.locations import expand_braces, split_path
+from contracts.reading.standard import SCHEMA_FILE, schema
+from contracts.rules.table import RULE_ALIASES, RULES
+from contracts.text.timing import cron_problem
 from corpus import batches
 from corpus.ids import canonical_json, fingerprint, sha256_hex
 from corpus.types import OnFail, OriginKind, Severity
@@ -204,8 +204,7 @@ def test_the_vendored_schema_is_the_published_one_and_a_valid_schema() -> None:
     assert digest in (folder / "README.md").read_text("utf-8")
 
 
-def test_rules_are_explained_and_apart_from_later_ones() -> None:
-    assert not set(RULES) & set(LATER_RULES)
+def test_rules_are_explained_and_read_columns_that_exist() -> None:
     assert set(RULE_ALIASES.values()) <= set(RULES)
     for name, rule in RULES.items():
         assert rule.explains.endswith("."), name
@@ -232,3 +231,16 @@ def test_reading_a_contract_does_not_load_pandas_or_great_expectations() -> None
     root = Path(build.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_contract_of_the_design_compiles_but_for_a_model_that_is_not_here() -> None:
+    design = VALID_PATH.with_name("design.odcs.yaml").read_text("utf-8")
+    (problem,) = problems_of(design)
+    line = design[: design.index("embeddingModel: BAAI")].count("\n") + 1
+    assert (problem.line, "unknown embedding model 'BAAI/bge-small-en-v1.5'" in problem.message) == (line, True)
+    contract = parse_contract(design.replace("BAAI/bge-small-en-v1.5", "path:models/bge-small-en-v1.5"), "kb")
+    assert contract.embedder.revision == "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"
+    assert {item.rule for item in contract.checks} >= {"hidden_text", "self_ingestion", "quality_score", "pattern"}
+    assert contract.relationships[0].object == "chunk"
+    assert contract.golden[0].relevant_doc_ids == ("policies/refunds.md",)
+    assert [item.property for item in contract.sla] == ["freshness", "retention", "frequency"]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.build import BATCH_EXPECTATIONS, ROW_EXPECTATIONS
 from contracts.evaluate import batch_columns, batch_report, row_violations
 from contracts.facts import BatchFacts
 from contracts.load import parse_contract
 from contracts.model import Contract, Verdict
+from contracts.reading.expectationtable import BATCH_EXPECTATIONS, ROW_EXPECTATIONS
 from contracts.report import worst
 from corpus.types import OnFail, OriginKind
 

@@ -14,7 +14,9 @@ from contracts.load import parse_contract, problems_of
 from corpus.errors import ContractError
 
 VALID = Path(__file__).with_name("valid.odcs.yaml").read_text("utf-8")
-LINES = VALID.splitlines(keepends=True)
+FULL = Path(__file__).with_name("full.odcs.yaml").read_text("utf-8")
+TEXTS = (VALID, FULL)
+LINES = [line for text in TEXTS for line in text.splitlines(keepends=True)]
 PIECES = "- @: @{@}@[@]@*x@&x @!!set@>@|@\"@'@#@<<: *x@null@.nan@1e999@\t@\x00@\u2028@no@0x@2026-01-01@\ufeff@? a@---\n"
 SCRAPS = st.sampled_from(PIECES.split("@"))
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | SCRAPS
@@ -43,7 +45,7 @@ def load(text: str) -> None:
 @settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_edits_of_lines(data: st.DataObject) -> None:
-    lines = list(LINES)
+    lines = data.draw(st.sampled_from(TEXTS)).splitlines(keepends=True)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(lines) - 1))
         kind = data.draw(st.sampled_from(["drop", "double", "indent", "scrap", "cut"]))
@@ -64,14 +66,15 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(deeper for key, item in inner for deeper in paths(item, (*path, key)))]
 
 
-PATHS = [path for path in paths(yaml.safe_load(VALID)) if path]
+PATHS = {text: [path for path in paths(yaml.safe_load(text)) if path] for text in TEXTS}
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(PATHS), values), min_size=1, max_size=3))
-def test_any_value_anywhere(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
-    document = yaml.safe_load(VALID)
-    for path, value in edits:
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_value_anywhere(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(TEXTS))
+    document = yaml.safe_load(text)
+    for path, value in data.draw(st.lists(st.tuples(st.sampled_from(PATHS[text]), values), min_size=1, max_size=3)):
         parent = document
         for key in path[:-1]:
             try:

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.load import parse_contract, problems_of
+from contracts.model import Threshold
 from contracts.scaffold import new_contract
 from corpus.errors import ContractError
+from corpus.types import OnFail
 
 
 @pytest.mark.parametrize("embedder", ["all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "wordllama-256"])
@@ -32,6 +34,16 @@ def test_a_new_contract_validates_and_says_what_was_asked(embedder: str) -> None
 def test_a_new_contract_never_makes_up_that_a_human_validated() -> None:
     contract = parse_contract(new_contract("kb", root="in", owner="me"), "kb")
     assert set(contract.governance.defaults) == {"owner", "source_system", "sensitivity_label"}
+
+
+def test_a_new_contract_looks_for_hidden_text_orders_twins_and_drift() -> None:
+    contract = parse_contract(new_contract("kb", root="in", owner="me"), "kb")
+    found = {item.rule: item for item in contract.checks}
+    assert found["hidden_text"].on_fail is OnFail.QUARANTINE
+    assert {found[rule].on_fail for rule in ("instruction_text", "near_duplicate", "drift")} == {OnFail.WARN}
+    assert found["near_duplicate"].threshold == Threshold(op="mustBeLessThan", value=0.9)
+    assert found["drift"].arguments == {"column": "language", "statistic": "psi"}
+    assert found["drift"].threshold == Threshold(op="mustBeLessThan", value=0.25)
 
 
 def test_no_defaults_are_possible() -> None:

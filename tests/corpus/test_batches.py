@@ -156,3 +156,19 @@ def test_batches_hold_all_items_in_order(items: list[int], size: int) -> None:
     assert [item for batch in cut for item in batch] == items
     assert all(len(batch) == size for batch in cut[:-1])
     assert all(cut)
+
+
+def test_a_file_of_an_older_build_is_read_with_the_columns_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "documents.parquet"
+    batches.write_rows(path, batches.DOCUMENTS, [batches.document_row(assessment())])
+    lacking = ["quality_reasons", "document_type", "repairs"]
+    pq.write_table(pq.read_table(path).drop_columns(lacking), path)
+    whole = batches.read_table(path)
+    assert set(whole.schema.names) == set(batches.DOCUMENTS.names)
+    assert whole.select(batches.DOCUMENTS.names).cast(batches.DOCUMENTS).num_rows == 1
+    (row,) = batches.stream_rows(path)
+    assert [row[name] for name in lacking] == [None, None, "[]"]
+    assert list(batches.stream_rows(path, ["repairs", "doc_id"])) == [{"repairs": "[]", "doc_id": row["doc_id"]}]
+    assert list(batches.stream_rows(path, ["doc_id"])) == [{"doc_id": row["doc_id"]}]
+    with pytest.raises((pa.ArrowException, KeyError, ValueError)):
+        batches.read_table(path, ["no_such_column"]).select(["no_such_column"])

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.types import Basis, Counts, Origin, OriginKind, Outcome, Receipt, Span, utc_now
+from corpus.receipts import Counts, Receipt
+from corpus.types import Basis, Origin, OriginKind, Outcome, Span, utc_now
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 NUMBERS = st.integers(0, 10**9)

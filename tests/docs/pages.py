@@ -11,7 +11,17 @@ ROOT = Path(__file__).parents[2]
 SMALL_MODEL = "wordllama-256"
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 
-STORY = ("README.md", "docs/contracts.md", "docs/answers.md", "docs/operations.md")
+STORY = (
+    "README.md",
+    "docs/contracts.md",
+    "docs/quality.md",
+    "docs/duplicates.md",
+    "docs/hidden-text.md",
+    "docs/triage.md",
+    "docs/reports.md",
+    "docs/answers.md",
+    "docs/operations.md",
+)
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
 _BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from docs.pages import ROOT, page
+from provenance_parts.hidden_fixtures import CASES
 
-from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, THIS_BUILD
+from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, DOCUMENT_TYPES, HIDDEN_TECHNIQUES, SCORE_PARTS, THIS_BUILD
 from contracts.load import parse_contract
+from contracts.model import REPAIRS
 from contracts.scaffold import new_contract
 from corpus.batches import CHUNKS, DOCUMENTS
-from corpus.settings import Settings
 from index.embedders.registry import EMBEDDERS, describe_embedder
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.parsers.registry import DEFAULTS, PARSERS
+from ingestion.repair import KINDS
+from ingestion.scorers.limits import PARTS
+from ingestion.scorers.profile import PROFILES, WEIGHTS, Profile
 from ingestion.scorers.registry import SCORERS
 from ingestion.sources.registry import SOURCES
 from ingestion.toolkit import fingerprints_of
@@ -72,11 +75,31 @@ def test_two_names_of_a_model_are_one_space(alias: str, name: str) -> None:
     assert describe_embedder(alias).fingerprint == describe_embedder(name).fingerprint
 
 
-def test_every_detector_is_asked_and_the_only_scorer(tmp_path: Path) -> None:
+def test_every_detector_is_asked_and_the_only_scorer() -> None:
     contract = parse_contract(new_contract("handbook", root="./docs", owner="team"), "handbook.odcs.yaml")
-    asked = fingerprints_of(contract, Settings(project=tmp_path))
+    asked = fingerprints_of(contract)
     assert set(asked["detectors"]) == set(DETECTORS.table)
     assert set(asked["scorer"]) == set(SCORERS.table)
+
+
+def test_sub_scores_that_a_contract_may_weigh_are_those_of_the_scorer() -> None:
+    assert set(SCORE_PARTS) == set(PARTS) == set(WEIGHTS)
+
+
+def test_document_types_of_a_contract_are_the_kinds_that_are_told_apart() -> None:
+    assert set(DOCUMENT_TYPES) == {kind.value for kind in Profile} == {kind.value for kind in PROFILES}
+
+
+def test_repairs_of_a_contract_are_the_repairs() -> None:
+    assert tuple(REPAIRS) == KINDS
+
+
+def test_the_pages_on_quality_say_every_sub_score_kind_and_repair_with_its_weight() -> None:
+    text = page("docs/quality.md").text
+    section = text.partition("## Sub-scores")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")]
+    assert {cells[0].strip("`"): float(cells[2]) for cells in rows} == dict(WEIGHTS)
+    assert [name for name in (*DOCUMENT_TYPES, *REPAIRS) if f"`{name}`" not in text] == []
 
 
 def test_columns_of_a_contract_are_the_columns_of_the_files() -> None:
@@ -98,3 +121,7 @@ def _rows(text: str) -> list[tuple[str, str]]:
     section = text.partition("## What a contract can name")[2]
     cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
     return [(cell[0], cell[2]) for cell in cells[1:]]
+
+
+def test_techniques_of_a_contract_are_those_that_are_found() -> None:
+    assert set(HIDDEN_TECHNIQUES) == {case.technique for case in CASES}

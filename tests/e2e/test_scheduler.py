@@ -98,7 +98,8 @@ def test_nothing_new_settles_with_no_shards_and_publishes_nothing(stage: Stage) 
     ingested, released, state = stage.ingest_and_release()
     assert state == "success"
     assert stage.states(INGEST, ingested) | {"assess": "", "stage": ""} == {
-        "acquire": "success", "shards": "success", "assess": "", "admit": "success", "stage": "", "settle": "success",
+        "acquire": "success", "shards": "success", "assess": "", "relate": "success", "decided": "success",
+        "admit": "success", "stage": "", "settle": "success",
     }  # fmt: skip
     assert stage.states(RELEASE, released) == {"release": "skipped"}
     assert (len(stage.api.asset_events(CORPUS)), len(stage.api.asset_events(INDEX))) == (2, 1)

@@ -12,9 +12,9 @@ import pytest
 
 from corpus import batches
 from corpus.ids import chunk_id, fingerprint, revision_id, text_digest
+from corpus.receipts import Counts
 from corpus.seams import Vectors
 from corpus.storage import Store, open_store
-from corpus.types import Counts
 from index.build import BuildSpec, Built, Circumstances, build_version, manifest_of
 from index.canaries import CANARY_TEXTS
 from index.manifest import FINGERPRINT_ROLES, ContractRef, FingerprintRef, Manifest, RunInfo
@@ -102,6 +102,9 @@ class Doc:
             "origin_basis": "none",
             "generation_depth": 0,
             "quality_score": 0.8,
+            "quality_reasons": "[]",
+            "document_type": "prose",
+            "repairs": "[]",
             "findings": "[]",
             "outcome": "accept",
             "reasons": "[]",

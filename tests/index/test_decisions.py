@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import GateFailed
-from corpus.types import Counts
+from corpus.receipts import Counts
 from index import gates
 from index.canaries import CanaryResult
 from index.manifest import FINGERPRINT_ROLES, FingerprintRef

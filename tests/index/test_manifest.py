@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import IntegrityError
 from corpus.ids import canonical_json
-from corpus.types import Counts
+from corpus.receipts import Counts
 from index import layout
 from index.manifest import (
     FINGERPRINT_ROLES,

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 from laws.handbook import NAME, Project
+from sqlalchemy import select
 
 from corpus.catalog import decisions, documents
+from corpus.catalog.tables import RunRow
 from corpus.errors import ConfigurationError, GateFailed, IntegrityError, SourceUnavailable
-from corpus.types import Counts, Receipt
+from corpus.receipts import Counts, Receipt
 from index.manifest import Manifest
 from ingestion import pipeline
+from ingestion.progress import Silent
 from ingestion.sources.local import LocalPlace
 from ingestion.stages import acquire, admit, assess, reconcile, release, settle, stage
 from ingestion.stages.answers import import_answers
@@ -302,3 +305,21 @@ def test_published_segments_stay_as_the_catalog_knows_them(project: Project) -> 
     assert manifest.contents.documents == 2
     with project.runtime.catalog.reading() as tx:
         assert documents.count_by_state(tx, NAME) == {"active": 2}
+
+
+class Interrupted(Silent):
+    """Somebody who presses Ctrl-C at the first document."""
+
+    def advance(self, units: int = 1) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_is_closed(project: Project) -> None:
+    project.fill(2)
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.ingest(project.runtime, NAME, progress=Interrupted())
+    with project.runtime.catalog.reading() as tx:
+        [run] = tx.execute(select(RunRow.state, RunRow.receipt)).all()
+    assert (run.state, run.receipt) == ("failed", {"error": "KeyboardInterrupt"})
+    assert project.ingest().counts.indexed == 2

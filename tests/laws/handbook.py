@@ -10,8 +10,8 @@ from pathlib import Path
 from contracts.scaffold import new_contract
 from corpus.catalog import documents
 from corpus.catalog.session import open_catalog
+from corpus.receipts import Receipt
 from corpus.settings import Settings
-from corpus.types import Receipt
 from index.embedders.registry import load_embedder
 from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore, generate_keypair

@@ -12,7 +12,7 @@ from laws.handbook import NAME, Project
 
 from corpus.catalog import decisions, runs
 from corpus.errors import FingerprintMismatch
-from corpus.types import Counts, Receipt
+from corpus.receipts import Counts, Receipt
 from index.embedders.registry import load_embedder
 from ingestion import pipeline
 from ingestion.stages import assess, stage

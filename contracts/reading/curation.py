@@ -1,0 +1,73 @@
+"""Custom properties that say how documents are treated: repaired, scored, triaged, trusted, grouped."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from contracts.build import DOCUMENT_TYPES, SCORE_PARTS
+from contracts.model import REPAIRS, FamilySpec, QualitySpec, RepairSpec, TriageSpec, TrustSpec
+from contracts.text.node import Node
+from contracts.text.problems import listed
+
+_TIERS = ("curated", "reviewed", "open")
+_MOST_PERSONS = 9
+_MOST_WEIGHT = 100.0
+# Below a Jaccard similarity of one half two texts differ in most of what they say: they are no twins.
+_LEAST_SIMILARITY = 0.5
+
+
+def read_repair(node: Node) -> RepairSpec:
+    """Reads ragRepair; an empty list makes no repair."""
+    node.only(("kinds",))
+    if not node.has("kinds"):
+        return RepairSpec()
+    kinds = node.get("kinds")
+    found = kinds.texts(least=0)
+    for item in kinds.items():
+        if isinstance(item.value, str) and item.value:
+            item.choice(REPAIRS, "", "kind of repair")
+    _twice(kinds)
+    return RepairSpec(kinds=tuple(kind for kind in REPAIRS if kind in found))
+
+
+def read_quality(node: Node) -> QualitySpec:
+    """Reads ragQuality."""
+    node.only(("documentType", "weights"))
+    weights = node.get("weights")
+    weights.only(SCORE_PARTS)
+    found = {name: entry.number(1.0, 0.0, _MOST_WEIGHT) for name, entry in weights.entries() if name in SCORE_PARTS}
+    if found and not any(found.values()):
+        weights.problem("all `weights` are 0: no score would count.", f"Sub-scores: {listed(SCORE_PARTS)}.")
+    return QualitySpec(
+        document_type=node.get("documentType").choice(DOCUMENT_TYPES, "", "document type"), weights=found
+    )
+
+
+def read_triage(node: Node) -> TriageSpec:
+    """Reads ragTriage."""
+    node.only(("persons",))
+    return TriageSpec(persons=node.get("persons").whole(TriageSpec().persons, 1, _MOST_PERSONS))
+
+
+def read_trust(node: Node) -> TrustSpec:
+    """Reads ragTrust."""
+    node.only(("tier", "authors"))
+    tier = node.get("tier").choice(_TIERS, TrustSpec().tier, "trust tier")
+    authors = node.get("authors")
+    names = authors.texts(least=0) if node.has("authors") else ()
+    _twice(authors)
+    return TrustSpec(tier=cast("Literal['curated', 'reviewed', 'open']", tier), authors=names)
+
+
+def read_families(node: Node) -> FamilySpec:
+    """Reads ragFamilies."""
+    node.only(("similarity",))
+    return FamilySpec(similarity=node.get("similarity").number(FamilySpec().similarity, _LEAST_SIMILARITY, 1.0))
+
+
+def _twice(node: Node) -> None:
+    seen: set[str] = set()
+    for item in node.items():
+        if isinstance(item.value, str) and item.value in seen:
+            item.problem(f"{item.value!r} is listed twice.", "Keep one.")
+        seen.add(item.text())

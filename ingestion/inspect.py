@@ -1,0 +1,132 @@
+"""What the bytes of one document are: its text, and everything that the text alone can tell.
+
+The order keeps evidence intact: parse, look for evidence, and only then repair, since a repair takes
+marks away. It knows no contract, catalog or store, and what it needs can be pickled, so it runs in a
+worker process that may be killed for running away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from corpus.ids import canonical_json
+from corpus.seams import Detector, Scorer
+from corpus.types import Edit, Finding, ParsedDocument, RawBlob, Score
+from ingestion.language import language_of
+from ingestion.parsers.route import parse
+from ingestion.relations.sketch import sketch_of
+from ingestion.repair import moved, repair
+from ingestion.scorers.registry import SCORERS
+from provenance.crossing import cross
+from provenance.detectors.registry import DETECTORS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What to do with the bytes; names and options only.
+
+    Attributes:
+        detectors: Names of the detectors.
+        parsers: Media type to parser name, where another than ours is wanted.
+        scorer: Name of the scorer.
+        document_type: The scorer's profile, empty to tell it from the document.
+        weights: Sub-score to weight, where the profile's is not wanted.
+        repairs: Kinds of repairs that every document gets.
+        mends: Kinds of repairs that a document gets which breaks a rule with `onFail: repair`.
+    """
+
+    detectors: tuple[str, ...]
+    parsers: Mapping[str, str] = field(default_factory=dict)
+    scorer: str = "heuristic"
+    document_type: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    repairs: tuple[str, ...] = ()
+    mends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What the bytes of one document are.
+
+    Attributes:
+        document: The text, repaired; every offset beside it counts in this text.
+        repairs: What was repaired.
+        language: ISO 639-1 code, `und` when not determined.
+        score: Its quality.
+        findings: Evidence, from the document as it came: quotes are of the text before repairs, spans count in the
+            text after them. A repair takes marks away, and the mark is the evidence.
+        sketch: MinHash signature, empty for a text too short to have one.
+        mended: The same document with more repairs; None where they change nothing, or none are asked.
+    """
+
+    document: ParsedDocument
+    repairs: tuple[Edit, ...]
+    language: str
+    score: Score
+    findings: tuple[Finding, ...]
+    sketch: bytes
+    mended: Inspection | None = None
+
+
+def inspect(recipe: Recipe, blob: RawBlob) -> Inspection:
+    """Works out what the bytes of one document are.
+
+    Args:
+        recipe: What to do.
+        blob: The bytes.
+
+    Raises:
+        ParseError: No text can be had; `code` says why.
+        ConfigurationError: The recipe names something that does not exist.
+    """
+    document = parse(blob, recipe.parsers)
+    findings = cross(finding for name in recipe.detectors for finding in detector_of(name).detect(blob, document))
+    found = _inspected(recipe, document, findings, recipe.repairs)
+    if not recipe.mends:
+        return found
+    mended = _inspected(recipe, document, findings, tuple(dict.fromkeys((*recipe.repairs, *recipe.mends))))
+    return found if mended.document.text == found.document.text else replace(found, mended=mended)
+
+
+def detector_of(name: str) -> Detector:
+    """Builds a detector, once per process."""
+    return _detector(name)
+
+
+def scorer_of(recipe: Recipe) -> Scorer:
+    """Builds the recipe's scorer, once per process and options."""
+    return _scorer(recipe.scorer, recipe.document_type, canonical_json(dict(recipe.weights)))
+
+
+def _inspected(
+    recipe: Recipe, document: ParsedDocument, findings: tuple[Finding, ...], kinds: tuple[str, ...]
+) -> Inspection:
+    mended, edits = repair(document, kinds)
+    return Inspection(
+        document=mended,
+        repairs=edits,
+        language=language_of(mended.text),
+        score=scorer_of(recipe).score(mended),
+        findings=tuple(_moved(finding, edits) for finding in findings) if edits else findings,
+        sketch=sketch_of(mended.text),
+    )
+
+
+def _moved(finding: Finding, edits: tuple[Edit, ...]) -> Finding:
+    return finding if finding.span is None else replace(finding, span=moved(finding.span, edits))
+
+
+@lru_cache(maxsize=32)
+def _detector(name: str) -> Detector:
+    detector: Detector = DETECTORS.load(name)()
+    return detector
+
+
+@lru_cache(maxsize=32)
+def _scorer(name: str, document_type: str, weights: bytes) -> Scorer:
+    given = {"document_type": document_type, "weights": json.loads(weights)}
+    scorer: Scorer = SCORERS.load(name)(**{key: value for key, value in given.items() if value})
+    return scorer
