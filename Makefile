@@ -39,6 +39,7 @@ check: lint types imports ## lint, types and imports
 bench: $(VENV)/.ready ## Run the benchmarks (minutes); each prints ratios against a baseline of the same run
 	$(BIN)/python benchmarks/embedding.py
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/admission.py
 
 docs: $(VENV)/.ready ## Generate the reference pages
 	$(BIN)/python docs/reference/generate.py

@@ -105,7 +105,7 @@ def _within_format(form: Any, extent: dict[str, Any]) -> None:
     """Narrows a range to what a number format holds; our columns hold 64 bits anyway."""
     low: float | None = None
     high: float | None = None
-    if form in _BITS:
+    if isinstance(form, str) and form in _BITS:
         bits, signed = _BITS[form], form.startswith("i")
         if signed and bits < _COLUMN_BITS:
             low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1

@@ -249,7 +249,7 @@ class SketchRow(Base):
     """The MinHash signature of a document that is kept; `id` keeps the band table small."""
 
     __tablename__ = "sketches"
-    __table_args__ = (UniqueConstraint("contract", "doc_id"), Index(None, "contract", "content_sha256"))
+    __table_args__ = (UniqueConstraint("contract", "doc_id"), Index(None, "contract", "content_sha256", "doc_id"))
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     contract: Mapped[str] = mapped_column(KEY)
     doc_id: Mapped[str] = mapped_column(KEY)

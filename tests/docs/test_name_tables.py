@@ -124,4 +124,6 @@ def _rows(text: str) -> list[tuple[str, str]]:
 
 
 def test_techniques_of_a_contract_are_those_that_are_found() -> None:
-    assert set(HIDDEN_TECHNIQUES) == {case.technique for case in CASES}
+    found = {case.technique for case in CASES}
+    assert found <= set(HIDDEN_TECHNIQUES)
+    assert set(HIDDEN_TECHNIQUES) - found == {"terminal"}  # shown in test_hidden_evasion

@@ -64,7 +64,10 @@ def _sketches() -> None:
         sa.UniqueConstraint("contract", "doc_id", name=op.f("uq_sketches_contract_doc_id")),
     )
     op.create_index(
-        op.f("ix_sketches_contract_content_sha256"), "sketches", ["contract", "content_sha256"], unique=False
+        op.f("ix_sketches_contract_content_sha256_doc_id"),
+        "sketches",
+        ["contract", "content_sha256", "doc_id"],
+        unique=False,
     )
     op.create_table(
         "sketch_bands",
