@@ -73,11 +73,11 @@ def _used(name: str, versions: Iterable[str]) -> str:
 
 def _registered(session: Session, word: str, version: str) -> tuple[Contract, Contract]:
     from contracts.load import parse_contract  # noqa: PLC0415
-    from corpus.catalog import terms  # noqa: PLC0415 - help must not load SQLAlchemy
+    from corpus.catalog import contracts  # noqa: PLC0415 - help must not load SQLAlchemy
 
     after, _ = loaded(session, word)
     with session.runtime().catalog.reading() as tx:
-        texts = terms.texts(tx, after.name)
+        texts = contracts.texts(tx, after.name)
     if version not in texts:
         raise ConfigurationError(f"no run has used version {version!r} of {after.name}. {_used(after.name, texts)}")
     return parse_contract(texts[version], f"{after.name} {version} (as registered)"), after

@@ -144,9 +144,7 @@ def release(
     runtime, actor = _opened(session, name, by)
     settled = triage.release_held(runtime, name, documents, reason=reason, actor=actor, seen=sha256)
     means = "They enter the index with the next ingest; a later change is judged afresh."
-    return _decided(
-        name, settled, reason, actor, f"This holds for exactly these bytes and the metadata beside them. {means}"
-    )
+    return _decided(name, settled, reason, actor, means)
 
 
 def reject(
@@ -167,9 +165,7 @@ def reject(
     runtime, actor = _opened(session, name, by)
     settled = triage.reject_held(runtime, name, documents, reason=reason, actor=actor, seen=sha256)
     means = "They stay out, or leave the index with the next ingest; a later change is judged afresh."
-    return _decided(
-        name, settled, reason, actor, f"This holds for exactly these bytes and the metadata beside them. {means}"
-    )
+    return _decided(name, settled, reason, actor, means)
 
 
 def review(
@@ -339,7 +335,7 @@ def _decided(name: str, settled: Sequence[Settlement], reason: str, actor: str, 
             for item in settled
             if not item.settled
         ],
-        "means": means,
+        "means": f"This holds for exactly these bytes and the metadata beside them. {means}",
     }
     first = data["documents"][0]
     data["next"] = f"stemma ingest {name}" if data["settled"] else f"stemma quarantine show {name} {first}"

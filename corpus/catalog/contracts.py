@@ -56,3 +56,14 @@ def latest(tx: Session, name: str) -> ContractRecord | None:
 def names(tx: Session) -> tuple[str, ...]:
     """Returns the names of all contracts ever registered, sorted."""
     return tuple(tx.execute(select(ContractRow.name).distinct().order_by(ContractRow.name)).scalars())
+
+
+def texts(tx: Session, name: str) -> dict[str, str]:
+    """Returns version to YAML of every version of a contract that was ever registered, oldest first.
+
+    Args:
+        tx: The transaction.
+        name: The contract's name; an unknown one has none.
+    """
+    statement = select(ContractRow.version, ContractRow.yaml).where(ContractRow.name == name)
+    return {row.version: row.yaml for row in tx.execute(statement.order_by(ContractRow.registered_at))}
