@@ -44,6 +44,9 @@ class AnswerInput:
         retrieved: What the model was given.
         cited: Ids of the chunks that the answer cites.
         index_version: Index version that it was retrieved from; empty when not known.
+        question: What was asked; None when it was not logged.
+        trace_id: Trace of the request that it was served in, empty when not known.
+        mark: The provenance mark that it was served with, empty for none.
     """
 
     answer_id: str
@@ -54,6 +57,9 @@ class AnswerInput:
     retrieved: tuple[RetrievedText, ...] = ()
     cited: tuple[str, ...] = ()
     index_version: str = ""
+    question: str | None = None
+    trace_id: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

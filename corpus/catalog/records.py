@@ -347,6 +347,12 @@ class AnswerRecord:
         gram_count: Number of its distinct grams.
         decidable: Whether it is long enough to be recognised.
         context_known: Whether `retrieved` is complete.
+        question: What was asked; None when it was not logged or may not be kept.
+        trace_id: Trace of the request that it was served in, empty when not known.
+        mark: The provenance mark that it was served with, empty for none.
+        expires_at: When it must be forgotten; None for never.
+        depth: Greatest generation depth of what it retrieved; a document made of it is one deeper.
+        signature: Its words as short hashes, each with whether the retrieved texts hold it (`provenance.signature`).
     """
 
     answer_id: str
@@ -361,6 +367,12 @@ class AnswerRecord:
     gram_count: int
     decidable: bool
     context_known: bool
+    question: str | None = None
+    trace_id: str = ""
+    mark: str = ""
+    expires_at: datetime | None = None
+    depth: int = 0
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -352,7 +352,7 @@ class AnswerRow(Base):
     """An answer that a RAG system served; `id` keeps the gram table small."""
 
     __tablename__ = "answers"
-    __table_args__ = (UniqueConstraint("answer_id"),)
+    __table_args__ = (UniqueConstraint("answer_id"), Index(None, "mark"), Index(None, "expires_at"))
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     answer_id: Mapped[str] = mapped_column(KEY)
     system: Mapped[str] = mapped_column(String)
@@ -366,15 +366,29 @@ class AnswerRow(Base):
     gram_count: Mapped[int] = mapped_column(Integer)
     decidable: Mapped[bool]
     context_known: Mapped[bool]
+    question: Mapped[str | None] = mapped_column(Text)
+    trace_id: Mapped[str] = mapped_column(String, server_default="")
+    mark: Mapped[str] = mapped_column(KEY, server_default="")
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    depth: Mapped[int] = mapped_column(Integer, server_default="0")
+    signature: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class AnswerGramRow(Base):
-    """One fingerprint gram of one answer, as a signed 64-bit number."""
+    """One fingerprint gram of one answer, as a signed 64-bit number; those not packed yet."""
 
     __tablename__ = "answer_grams"
     __table_args__ = (Index(None, "answer"), {"sqlite_with_rowid": False})
     gram: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     answer: Mapped[int] = mapped_column(NUMBER, ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True)
+
+
+class AnswerPostingsRow(Base):
+    """Packed grams of many answers: those whose uppermost bits are `bucket`, sorted, with the answers' numbers."""
+
+    __tablename__ = "answer_postings"
+    bucket: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    postings: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class VersionRow(Base):

@@ -135,6 +135,9 @@ def _record(registered: RegisteredAnswer) -> AnswerRecord:
         gram_count=registered.gram_count,
         decidable=registered.decidable,
         context_known=registered.context_known,
+        question=answer.question,
+        trace_id=answer.trace_id,
+        mark=answer.mark,
     )
 
 
