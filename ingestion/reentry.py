@@ -36,9 +36,8 @@ def _look_up(runtime: Runtime, draft: Assessment) -> tuple[Finding, ...]:
     grams = document_grams(text)
     changed = last_change(draft)
     with runtime.catalog.reading() as tx:
-        hits = answers.hits(tx, sorted(grams.values), before=changed)
-        served = answers.get(tx, sorted(hits)).values()
-    return match(text, hits, served, updated_at=changed, document=grams)
+        served = answers.candidates(tx, grams.values, before=changed)
+    return match(text, served, updated_at=changed, document=grams)
 
 
 def last_change(draft: Assessment) -> datetime | None:

@@ -1,7 +1,7 @@
 """Answers that the RAG system served, made ready to be recognised when they come back as documents.
 
-An answer quotes what it retrieved, so its own text proves nothing; what is kept is what is *novel* in it:
-its grams minus those of the retrieved texts, minus those that other answers use too.
+An answer quotes what it retrieved, so its own text proves nothing; what is kept is its words and which of them are
+*novel*: in none of the retrieved texts, not in the question, and not in several other answers.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from provenance.grams import Grams, grams
+from provenance.grams import Grams, Numbers, grams
+from provenance.signature import Novelty, Signature, novelty_of
 
 COMMON_ANSWERS = 3
-"""A gram that this many other answers hold is a stock phrase (design, measured 2026)."""
-LEAST_NOVEL = 8
-"""With fewer novel grams an answer cannot be told from a quotation of its sources (design, measured 2026)."""
+"""A key that this many other answers hold is a stock phrase (design, measured 2026)."""
+LEAST_NOVELTY = 4.0
+"""Weight of novel pairs below which an answer cannot be told from a quotation of its sources: about four pairs of
+neighbouring words that the sources do not hold (measured 2026)."""
+LEAST_KEYS = 3
+"""With fewer keys it would not be found again once a few words of it are edited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class AnswerInput:
         question: What was asked; None when it was not logged.
         trace_id: Trace of the request that it was served in, empty when not known.
         mark: The provenance mark that it was served with, empty for none.
+        given: Other texts that the model was given, such as earlier turns of the conversation. They are not kept:
+            what an answer repeats of them is not its own.
     """
 
     answer_id: str
@@ -60,24 +66,25 @@ class AnswerInput:
     question: str | None = None
     trace_id: str = ""
     mark: str = ""
+    given: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RegisteredAnswer:
     """An answer with what will be looked for.
 
     Attributes:
         answer: The answer.
-        novel: Its novel grams, unsigned 64-bit, sorted.
-        gram_count: Number of them, the whole that containment is measured against.
-        decidable: Whether there are enough of them to recognise it at all.
+        signature: Its words, and what is novel in it.
+        keys: The grams that it is found by, unsigned 64-bit, sorted.
+        decidable: Whether there is enough novelty in it to recognise it at all.
         context_known: Whether the text of everything it retrieved or cited was at hand. Without that a
             match only suspects: 23 % of true sources were flagged (design, measured 2026).
     """
 
     answer: AnswerInput
-    novel: tuple[int, ...]
-    gram_count: int
+    signature: Signature
+    keys: Numbers
     decidable: bool
     context_known: bool
 
@@ -87,29 +94,30 @@ def document_grams(text: str) -> Grams:
     return grams(text)
 
 
-def novel_grams(answer: AnswerInput) -> tuple[int, ...]:
-    """Returns the grams of an answer that none of its retrieved texts holds, to look up their spread."""
-    sources = (grams(item.text).hashes.tolist() for item in answer.retrieved if item.text)
-    return tuple(sorted(set(grams(answer.text).hashes.tolist()).difference(*sources)))
+def novelty(answer: AnswerInput) -> Novelty:
+    """Compares an answer with what it retrieved and what was asked; look up how common its `keys` are."""
+    texts = (*(item.text for item in answer.retrieved if item.text), answer.question or "", *answer.given)
+    return novelty_of(grams(answer.text), [grams(text) for text in texts])
 
 
-def register(answer: AnswerInput, *, spread: Mapping[int, int] | None = None) -> RegisteredAnswer:
+def register(answer: AnswerInput, found: Novelty, spread: Mapping[int, int] | None = None) -> RegisteredAnswer:
     """Makes an answer ready to be recognised.
 
     Args:
         answer: The answer.
-        spread: Of `novel_grams(answer)`, how many *other* answers hold each; what is absent counts 0.
+        found: `novelty(answer)`.
+        spread: Of `found.keys`, how many *other* answers hold each; what is absent counts 0. The same text served
+            again is no other answer.
 
     Returns:
-        The answer with its novel grams. Fewer than `LEAST_NOVEL` leave it not decidable.
+        The answer with its signature and keys. Less novelty than `LEAST_NOVELTY` leaves it not decidable.
     """
-    held = spread or {}
-    novel = tuple(gram for gram in novel_grams(answer) if held.get(gram, 0) < COMMON_ANSWERS)
+    signature, keys = found.signed({key for key, number in (spread or {}).items() if number >= COMMON_ANSWERS})
     return RegisteredAnswer(
         answer=answer,
-        novel=novel,
-        gram_count=len(novel),
-        decidable=len(novel) >= LEAST_NOVEL,
+        signature=signature,
+        keys=keys,
+        decidable=signature.novelty >= LEAST_NOVELTY and len(keys) >= LEAST_KEYS,
         context_known=_context_known(answer),
     )
 

@@ -3,7 +3,8 @@
 Words are compatibility-normalised (NFKC) and case-folded; punctuation, Markdown and HTML markup, link
 targets, citation marks and list numbers fall away, so a reformatted copy gives the same grams. In scripts
 without spaces each character opens a "word" of three characters. A gram is the same number on every
-machine and in every release of this module: the catalog stores it.
+machine and in every release of this module: the catalog stores it. The words themselves have numbers too,
+and are told apart into those that carry the content and those that only join (`functionwords.tsv`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,7 @@ _MARKUP = re.compile(
 
 Numbers = npt.NDArray[np.uint64]
 Offsets = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,11 +60,16 @@ class Grams:
         hashes: Gram number at each place, shape `(max(words - 2, 0),)`.
         starts: First code point of each word, shape `(words,)`.
         ends: Code point after each word, shape `(words,)`.
+        numbers: Number of each word, shape `(words,)`.
+        common: Whether a word only joins others: a function word, or one character of a script without
+            spaces, which is less than a word; shape `(words,)`.
     """
 
     hashes: Numbers
     starts: Offsets
     ends: Offsets
+    numbers: Numbers
+    common: Flags
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -82,10 +90,13 @@ def grams(text: str) -> Grams:
     """Returns the grams of a text; one of fewer than three words has none. Linear time."""
     words = _WORD.findall(bare := _MARKUP.sub(_blank, text))
     places = np.array([match.span() for match in _WORD.finditer(bare)], dtype=np.int64).reshape(-1, 2)
-    if not bare.isascii() and _ALONE.search(bare):
-        words = _widened(words)
-    numbers = np.array([_word_number(word) for word in words], dtype=np.uint64)
-    return Grams(hashes=_rolled(numbers), starts=places[:, 0], ends=places[:, 1])
+    alone = not bare.isascii() and _ALONE.search(bare) is not None
+    known = [_known(word) for word in (_widened(words) if alone else words)]
+    numbers = np.fromiter((number for number, _ in known), dtype=np.uint64, count=len(known))
+    common = np.fromiter((joins for _, joins in known), dtype=np.bool_, count=len(known))
+    if alone:
+        common |= np.fromiter((len(word) == 1 and bool(_ALONE.match(word)) for word in words), np.bool_, len(words))
+    return Grams(hashes=rolled(numbers), starts=places[:, 0], ends=places[:, 1], numbers=numbers, common=common)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -106,21 +117,41 @@ def _widened(words: list[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _word_number(word: str) -> int:
+def _known(word: str) -> tuple[int, bool]:
+    """Returns the number of a word, and whether it only joins others."""
     folded = word.lower()
     if not word.isascii():
         folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", unicodedata.normalize("NFKC", word).casefold()))
-    return int.from_bytes(hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    digest = hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little"), folded in _function_words()
 
 
-def _rolled(numbers: Numbers) -> Numbers:
-    if len(numbers) < WIDTH:
+@cache
+def _function_words() -> frozenset[str]:
+    text = files("provenance").joinpath("functionwords.tsv").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if line and not line.startswith("#"))
+    return frozenset(word for line in lines for word in line.split("\t")[1].split())
+
+
+def rolled(numbers: Numbers, *, width: int = WIDTH, reach: int = 1) -> Numbers:
+    """Returns one number for each run of `width` words that lie `reach` places apart.
+
+    Args:
+        numbers: Word numbers in order, shape `(words,)`.
+        width: Words in a run.
+        reach: Distance between two words of it; 1 for neighbours.
+
+    Returns:
+        Shape `(max(words - (width - 1) * reach, 0),)`. Runs of the same words get the same number at any reach.
+    """
+    count = len(numbers) - (width - 1) * reach
+    if count <= 0:
         return np.empty(0, dtype=np.uint64)
-    count = len(numbers) - WIDTH + 1
-    rolled = np.zeros(count, dtype=np.uint64)
-    for place in range(WIDTH):
-        rolled = _mixed(rolled * np.uint64(0x9E3779B97F4A7C15) + numbers[place : place + count])
-    return rolled
+    run = np.zeros(count, dtype=np.uint64)
+    for place in range(width):
+        first = place * reach
+        run = _mixed(run * np.uint64(0x9E3779B97F4A7C15) + numbers[first : first + count])
+    return run
 
 
 def _mixed(values: Numbers) -> Numbers:

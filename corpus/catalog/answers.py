@@ -1,37 +1,40 @@
-"""Answers that RAG systems served, and the grams by which they are recognised when they come back."""
+"""Answers that RAG systems served, and the keys by which they are recognised when they come back.
+
+A key is a 64-bit number. New ones go into a table of pairs, where each costs some forty bytes; once there are many
+they are packed: eight bytes a pair, in buckets by their uppermost bits (`corpus.catalog.postings`). Both are looked
+up by index, so that what a document costs grows with the document and not with the number of answers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from corpus.catalog import rows
+from corpus.catalog import postings, rows
 from corpus.catalog.records import AnswerRecord
-from corpus.catalog.tables import AnswerGramRow, AnswerRow
+from corpus.catalog.tables import AnswerRow
 
-_SIGN = 1 << 63
-_RANGE = 1 << 64
+Answers = Iterable[tuple[AnswerRecord, Sequence[int]]]
 
 
-def add(tx: Session, answers: Iterable[tuple[AnswerRecord, Sequence[int]]]) -> None:
-    """Keeps answers and their grams; an answer that is there already stays as it is.
+def add(tx: Session, answers: Answers) -> None:
+    """Keeps answers and their keys; an answer that is there already stays as it is.
 
     Args:
         tx: The transaction.
-        answers: Each with its grams, unsigned 64-bit numbers; a gram may occur twice.
+        answers: Each with its keys, unsigned 64-bit numbers; a key may occur twice.
 
     Raises:
-        ValueError: A gram is not an unsigned 64-bit number.
+        ValueError: A key is not an unsigned 64-bit number.
     """
     for batch in rows.chunks(answers, rows.WRITE_BATCH):
         rows.insert(tx, AnswerRow, [rows.values(answer) for answer, _ in batch], key=("answer_id",))
         numbers = _numbers(tx, [answer.answer_id for answer, _ in batch])
-        pairs = sorted({(_signed(gram), numbers[answer.answer_id]) for answer, grams in batch for gram in grams})
-        written = ({"gram": gram, "answer": number} for gram, number in pairs)
-        rows.insert(tx, AnswerGramRow, written, key=("gram", "answer"))
+        postings.add(tx, {(key, numbers[answer.answer_id]) for answer, keys in batch for key in keys})
 
 
 def _numbers(tx: Session, answer_ids: Sequence[str]) -> dict[str, int]:
@@ -39,49 +42,130 @@ def _numbers(tx: Session, answer_ids: Sequence[str]) -> dict[str, int]:
     return {row.answer_id: row.id for row in tx.execute(statement)}
 
 
-def _signed(gram: int) -> int:
-    if not 0 <= gram < _RANGE:
-        raise ValueError(f"a gram is an unsigned 64-bit number, got {gram}")
-    return gram - _RANGE if gram >= _SIGN else gram
-
-
-def _unsigned(stored: int) -> int:
-    return stored % _RANGE
-
-
-def hits(tx: Session, grams: Iterable[int], before: datetime | None = None) -> dict[str, tuple[int, ...]]:
-    """Finds the answers that share grams with a text.
+def holders(tx: Session, keys: Iterable[int], before: datetime | None = None) -> dict[str, tuple[int, ...]]:
+    """Finds the answers that share keys with a text.
 
     Args:
         tx: The transaction.
-        grams: Unsigned 64-bit grams of the text.
+        keys: Unsigned 64-bit keys of the text.
         before: Only answers served before this time, since a text cannot come from a later answer.
 
     Returns:
-        Answer id to the grams it shares, sorted; answers that share none are left out.
+        Answer id to the keys it shares, sorted; answers that share none are left out.
     """
-    statement = select(AnswerRow.answer_id, AnswerGramRow.gram).join(AnswerRow, AnswerRow.id == AnswerGramRow.answer)
-    if before is not None:
-        statement = statement.where(AnswerRow.served_at < before)
-    shared: dict[str, list[int]] = {}
-    for batch in _batches(grams):
-        for answer_id, gram in tx.execute(statement.where(AnswerGramRow.gram.in_(batch))):
-            shared.setdefault(answer_id, []).append(_unsigned(gram))
-    return {answer_id: tuple(sorted(shared[answer_id])) for answer_id in sorted(shared)}
+    shared = _by_answer(postings.find(tx, keys))
+    found = _named(tx, shared, before)
+    return {name: tuple(sorted(shared[number])) for number, name in sorted(found.items(), key=lambda item: item[1])}
 
 
-def gram_spread(tx: Session, grams: Iterable[int]) -> dict[int, int]:
-    """Returns, for each gram that any answer holds, the number of answers that do."""
-    counted = select(AnswerGramRow.gram, func.count()).group_by(AnswerGramRow.gram)
+def candidates(
+    tx: Session, keys: Iterable[int], *, before: datetime | None = None, most: int = 32
+) -> tuple[AnswerRecord, ...]:
+    """Returns the answers that are most likely in a text, those that share most of their keys with it first.
+
+    Args:
+        tx: The transaction.
+        keys: Unsigned 64-bit keys of the text.
+        before: Only answers served before this time.
+        most: Answers returned at the most. A key that few answers hold counts for more than one that many hold.
+    """
+    found = postings.find(tx, keys)
+    weights: dict[int, float] = defaultdict(float)
+    for numbers in found.values():
+        for number in numbers:
+            weights[number] += 1.0 / len(numbers)
+    order = sorted(weights, key=lambda number: (-weights[number], number))
+    taken: list[AnswerRecord] = []
+    for batch in rows.chunks(order, most):
+        statement = select(*rows.columns(AnswerRow, AnswerRecord)).where(AnswerRow.id.in_(batch))
+        if before is not None:
+            statement = statement.where(AnswerRow.served_at < before)
+        taken += rows.read(tx, AnswerRecord, statement.order_by(AnswerRow.id))
+        if len(taken) >= most:
+            break
+    return tuple(taken[:most])
+
+
+def spread(tx: Session, keys: Iterable[int], text_sha256: str, *, same: int) -> dict[int, int]:
+    """Returns, for each key that any other answer holds, how many do.
+
+    Args:
+        tx: The transaction.
+        keys: Unsigned 64-bit keys of one answer.
+        text_sha256: Digest of its text; the same text served again is no other answer.
+        same: Nor is one that holds so many of the keys.
+    """
+    found = postings.find(tx, keys)
+    shared = _by_answer(found)
+    own = _of_text(tx, shared, text_sha256) | {number for number, held in shared.items() if len(held) >= same}
+    return {key: len(held - own) for key, held in found.items() if held - own}
+
+
+def _of_text(tx: Session, numbers: Iterable[int], text_sha256: str) -> set[int]:
+    own = select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256)
     return {
-        _unsigned(gram): number
-        for batch in _batches(grams)
-        for gram, number in tx.execute(counted.where(AnswerGramRow.gram.in_(batch)))
+        number for batch in rows.chunks(numbers) for number in tx.execute(own.where(AnswerRow.id.in_(batch))).scalars()
     }
 
 
-def _batches(grams: Iterable[int]) -> Iterator[list[int]]:
-    return rows.chunks(dict.fromkeys(_signed(gram) for gram in grams))
+def known_text(tx: Session, text_sha256: str) -> bool:
+    """Returns whether an answer of this text is kept: its keys serve for every time that it was served."""
+    return tx.execute(select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256).limit(1)).first() is not None
+
+
+def forget(tx: Session, answer_ids: Iterable[str]) -> int:
+    """Removes answers with all that is kept of them; unknown ids are left out.
+
+    Keys that serve for other answers of the same text go over to the one that was served first of these.
+
+    Returns:
+        How many were removed.
+    """
+    leaving: dict[int, str] = {}
+    statement = select(AnswerRow.id, AnswerRow.text_sha256)
+    for batch in rows.chunks(dict.fromkeys(answer_ids)):
+        leaving |= {row.id: row.text_sha256 for row in tx.execute(statement.where(AnswerRow.answer_id.in_(batch)))}
+    if not leaving:
+        return 0
+    heirs = _heirs(tx, leaving)
+    postings.hand_over(tx, {number: heirs.get(digest) for number, digest in leaving.items()})
+    for numbers in rows.chunks(sorted(leaving)):
+        tx.execute(delete(AnswerRow).where(AnswerRow.id.in_(numbers)))
+    return len(leaving)
+
+
+def _heirs(tx: Session, leaving: Mapping[int, str]) -> dict[str, int]:
+    statement = select(AnswerRow.text_sha256, AnswerRow.id).order_by(AnswerRow.served_at.desc(), AnswerRow.id.desc())
+    heirs: dict[str, int] = {}
+    for digests in rows.chunks(dict.fromkeys(leaving.values())):
+        for row in tx.execute(statement.where(AnswerRow.text_sha256.in_(digests))):
+            if row.id not in leaving:
+                heirs[row.text_sha256] = row.id
+    return heirs
+
+
+def pack(tx: Session, *, least: int = postings.PACK_AT) -> int:
+    """Packs the keys that are not packed yet, if they are many; returns how many pairs were packed."""
+    return postings.pack(tx) if postings.loose(tx) >= least else 0
+
+
+def _by_answer(found: Mapping[int, set[int]]) -> dict[int, set[int]]:
+    shared: dict[int, set[int]] = defaultdict(set)
+    for key, numbers in found.items():
+        for number in numbers:
+            shared[number].add(key)
+    return shared
+
+
+def _named(tx: Session, numbers: Iterable[int], before: datetime | None) -> dict[int, str]:
+    statement = select(AnswerRow.id, AnswerRow.answer_id)
+    if before is not None:
+        statement = statement.where(AnswerRow.served_at < before)
+    return {
+        row.id: row.answer_id
+        for batch in rows.chunks(numbers)
+        for row in tx.execute(statement.where(AnswerRow.id.in_(batch)))
+    }
 
 
 def get(tx: Session, answer_ids: Iterable[str]) -> dict[str, AnswerRecord]:

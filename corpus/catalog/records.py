@@ -344,8 +344,8 @@ class AnswerRecord:
         retrieved: Chunk ids that were given to the model.
         cited: Chunk ids that the answer cites.
         index_version: The version they came from, empty when not known.
-        gram_count: Number of its distinct grams.
-        decidable: Whether it is long enough to be recognised.
+        gram_count: Number of the keys that it is found by.
+        decidable: Whether there is enough novelty in it to recognise it.
         context_known: Whether `retrieved` is complete.
         question: What was asked; None when it was not logged or may not be kept.
         trace_id: Trace of the request that it was served in, empty when not known.

@@ -37,6 +37,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+EMPTY, ZERO = text("''"), text("0")
+"""Defaults of columns that were added to rows that were there."""
+
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
 VERSION_STATES = ("candidate", "released", "retired")
@@ -352,7 +355,12 @@ class AnswerRow(Base):
     """An answer that a RAG system served; `id` keeps the gram table small."""
 
     __tablename__ = "answers"
-    __table_args__ = (UniqueConstraint("answer_id"), Index(None, "mark"), Index(None, "expires_at"))
+    __table_args__ = (
+        UniqueConstraint("answer_id"),
+        Index(None, "mark"),
+        Index(None, "expires_at"),
+        Index(None, "text_sha256"),
+    )
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     answer_id: Mapped[str] = mapped_column(KEY)
     system: Mapped[str] = mapped_column(String)
@@ -367,10 +375,10 @@ class AnswerRow(Base):
     decidable: Mapped[bool]
     context_known: Mapped[bool]
     question: Mapped[str | None] = mapped_column(Text)
-    trace_id: Mapped[str] = mapped_column(String, server_default="")
-    mark: Mapped[str] = mapped_column(KEY, server_default="")
+    trace_id: Mapped[str] = mapped_column(String, server_default=EMPTY)
+    mark: Mapped[str] = mapped_column(KEY, server_default=EMPTY)
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    depth: Mapped[int] = mapped_column(Integer, server_default="0")
+    depth: Mapped[int] = mapped_column(Integer, server_default=ZERO)
     signature: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

@@ -12,19 +12,26 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy.orm import Session
 
 from corpus import batches
 from corpus.catalog import answers, contracts, documents
 from corpus.catalog.records import AnswerRecord
+from corpus.catalog.session import Catalog
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id, text_digest
 from corpus.receipts import Receipt
 from index import layout
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
-from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novel_grams, register
+from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novelty, register
 from provenance.importers import native
-from provenance.reuse import LEAST_HITS
+from provenance.signature import Novelty
+
+_AT_ONCE = 100
+"""Answers registered in one transaction: others may write in between."""
+LEAST_SHARED = 2
+"""Keys of new answers that a standing document must hold to be looked at again; one is a chance phrase."""
 
 
 def import_answers(runtime: Runtime, path: Path) -> Receipt:
@@ -50,9 +57,10 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
     inputs = _with_context(runtime, imported.answers)
     with runtime.catalog.transaction() as tx:
         before = answers.count(tx)
-    registered = [_register(runtime, answer) for answer in inputs]
+    registered = register_answers(runtime.catalog, inputs)
     repeated = _look_again(runtime, registered)
     with runtime.catalog.transaction() as tx:
+        answers.pack(tx)
         added = answers.count(tx) - before
     return Receipt(
         stage="answers",
@@ -76,9 +84,9 @@ def _look_again(runtime: Runtime, registered: Sequence[RegisteredAnswer]) -> int
 
     Reads every standing text once per import, in bounded memory; the time grows with the corpus.
     """
-    grams = np.unique(np.fromiter((gram for answer in registered for gram in answer.novel), dtype=np.uint64))
-    if not len(grams):
+    if not registered:
         return 0
+    grams = np.unique(np.concatenate([answer.keys for answer in registered]))
     with runtime.catalog.reading() as tx:
         names = contracts.names(tx)
     found = {name: _repeating(runtime, name, grams) for name in names}
@@ -93,8 +101,7 @@ def _repeating(runtime: Runtime, contract: str, grams: npt.NDArray[np.uint64]) -
     return [
         row["doc_id"]
         for row in rows
-        if np.count_nonzero(np.isin(grams, np.asarray(document_grams(row["text"]).values, dtype=np.uint64)))
-        >= LEAST_HITS
+        if np.count_nonzero(np.isin(grams, np.unique(document_grams(row["text"]).hashes))) >= LEAST_SHARED
     ]
 
 
@@ -109,14 +116,31 @@ def _warning(registered: Sequence[RegisteredAnswer]) -> tuple[str, ...]:
     return (words,)
 
 
-def _register(runtime: Runtime, answer: AnswerInput) -> RegisteredAnswer:
-    """Registers one answer; each sees how common its phrases are among those before it."""
-    with runtime.catalog.transaction() as tx:
-        known = answers.get(tx, [answer.answer_id])
-        spread = {} if known else answers.gram_spread(tx, novel_grams(answer))
-        registered = register(answer, spread=spread)
-        if not known:
-            answers.add(tx, [(_record(registered), registered.novel)])
+def register_answers(catalog: Catalog, inputs: Sequence[AnswerInput]) -> list[RegisteredAnswer]:
+    """Registers answers in order; each sees how common its phrases are among those before it.
+
+    Args:
+        catalog: Where.
+        inputs: The answers, with the texts of what they retrieved; one that is registered already stays as it is.
+
+    Returns:
+        What would be looked for of each.
+    """
+    done: list[RegisteredAnswer] = []
+    for batch in batches.batched(inputs, _AT_ONCE):
+        made = [(answer, novelty(answer)) for answer in batch]
+        with catalog.transaction() as tx:
+            done += [_add(tx, answer, found) for answer, found in made]
+    return done
+
+
+def _add(tx: Session, answer: AnswerInput, found: Novelty) -> RegisteredAnswer:
+    digest = text_digest(answer.text)
+    if answers.get(tx, [answer.answer_id]):
+        return register(answer, found)
+    registered = register(answer, found, answers.spread(tx, found.keys.tolist(), digest, same=found.same))
+    keys = () if answers.known_text(tx, digest) else tuple(registered.keys.tolist())
+    answers.add(tx, [(_record(registered), keys)])
     return registered
 
 
@@ -132,12 +156,13 @@ def _record(registered: RegisteredAnswer) -> AnswerRecord:
         retrieved=tuple(item.chunk_id for item in answer.retrieved),
         cited=answer.cited,
         index_version=answer.index_version,
-        gram_count=registered.gram_count,
+        gram_count=len(registered.keys),
         decidable=registered.decidable,
         context_known=registered.context_known,
         question=answer.question,
         trace_id=answer.trace_id,
         mark=answer.mark,
+        signature=registered.signature.to_bytes(),
     )
 
 

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from corpus.catalog import answers, audit, contracts, decisions, documents, embedders, runs, segments
+from corpus.catalog import audit, contracts, decisions, documents, embedders, runs, segments
 from corpus.catalog.records import (
     ActiveRevision,
-    AnswerRecord,
     DecisionRecord,
     DocumentState,
     EmbedderRecord,
@@ -95,23 +94,6 @@ def vectors(segment_id: str, fingerprint: str = "f1") -> VectorsRecord:
         sha256="v",
         runtime={"dtype": "bf16"},
         created_at=NOW,
-    )
-
-
-def answer(name: str, served_at: datetime = NOW, body: str | None = "An answer.") -> AnswerRecord:
-    return AnswerRecord(
-        answer_id=name,
-        system="bot",
-        model="llm",
-        served_at=served_at,
-        text=body,
-        text_sha256=text_digest(body or ""),
-        retrieved=("c1", "c2"),
-        cited=(),
-        index_version="v000001",
-        gram_count=3,
-        decidable=True,
-        context_known=False,
     )
 
 
@@ -382,30 +364,3 @@ def test_one_space_may_go_by_two_names(catalog: Catalog) -> None:
         embedders.register(tx, embedder("f1", "org/short"))
         assert embedders.by_model(tx, "org/short", "") == embedder("f1", "org/short")
         assert embedders.get(tx, "f1") == embedder("f1", "short")
-
-
-EXTREMES = (0, 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
-
-
-def test_answers_are_found_by_the_grams_they_share(catalog: Catalog) -> None:
-    with catalog.transaction() as tx:
-        for _ in range(2):
-            answers.add(
-                tx, [(answer("a1"), EXTREMES), (answer("a2", NOW + timedelta(1), None), (1, 1, 7)), (answer("a3"), ())]
-            )
-        assert answers.count(tx) == 3
-        assert answers.hits(tx, [*EXTREMES, 99]) == {"a1": EXTREMES, "a2": (1,)}
-        assert answers.hits(tx, [1], before=NOW + timedelta(hours=1)) == {"a1": (1,)}
-        assert answers.hits(tx, [1], before=NOW) == {}
-        assert answers.hits(tx, []) == {}
-        assert answers.gram_spread(tx, [1, 7, EXTREMES[-1], 99]) == {1: 2, 7: 1, EXTREMES[-1]: 1}
-        assert answers.get(tx, ["a1", "a2", "nope"]) == {
-            "a1": answer("a1"),
-            "a2": answer("a2", NOW + timedelta(1), None),
-        }
-
-
-@pytest.mark.parametrize("gram", [-1, 1 << 64])
-def test_a_gram_that_is_no_unsigned_64_bit_number_is_refused(catalog: Catalog, gram: int) -> None:
-    with pytest.raises(ValueError, match="unsigned 64-bit"), catalog.transaction() as tx:
-        answers.add(tx, [(answer("a1"), [gram])])

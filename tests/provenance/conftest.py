@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from corpus.ids import text_digest
 from corpus.types import Block, Finding, ParsedDocument, RawBlob, SourceRef
 from provenance import reuse
-from provenance.answers import AnswerInput, RetrievedText, document_grams, novel_grams, register
+from provenance.answers import AnswerInput, RetrievedText, document_grams, novelty, register
 
 SERVED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,10 +57,11 @@ class Known:
 
     answer_id: str
     served_at: datetime
-    text: str | None
-    gram_count: int
+    text_sha256: str
+    signature: bytes | None
     decidable: bool
     context_known: bool
+    depth: int = 0
 
 
 @dataclass
@@ -71,15 +73,21 @@ class Register:
 
     def add(self, answers: Iterable[AnswerInput]) -> Register:
         for answer in answers:
-            spread = {gram: len(self.table[gram]) for gram in novel_grams(answer) if gram in self.table}
-            made = register(answer, spread=spread)
-            for gram in made.novel:
-                self.table[gram].add(answer.answer_id)
+            found = novelty(answer)
+            digest = text_digest(answer.text)
+            held = {key: self.table[key] for key in found.keys.tolist() if key in self.table}
+            counts = Counter(other for others in held.values() for other in others)
+            own = {name for name, number in counts.items() if number >= found.same}
+            own |= {name for name in counts if self.known[name].text_sha256 == digest}
+            spread = {key: len(others - own) for key, others in held.items()}
+            made = register(answer, found, spread)
+            for key in made.keys.tolist():
+                self.table[key].add(answer.answer_id)
             self.known[answer.answer_id] = Known(
                 answer.answer_id,
                 answer.served_at,
-                answer.text,
-                made.gram_count,
+                digest,
+                made.signature.to_bytes(),
                 made.decidable,
                 made.context_known,
             )
@@ -87,11 +95,8 @@ class Register:
 
     def find(self, text: str, **options: Any) -> tuple[Finding, ...]:
         grams = document_grams(text)
-        hits: dict[str, list[int]] = defaultdict(list)
-        for value in grams.values:
-            for answer_id in self.table.get(value, ()):
-                hits[answer_id].append(value)
-        return reuse.match(text, hits, [self.known[key] for key in hits], document=grams, **options)
+        holders = {answer for value in grams.values for answer in self.table.get(value, ())}
+        return reuse.match(text, [self.known[key] for key in holders], document=grams, **options)
 
 
 @pytest.fixture

@@ -21,13 +21,14 @@ ADDED = ("question", "trace_id", "mark", "expires_at", "depth", "signature")
 
 def upgrade() -> None:
     op.add_column("answers", sa.Column("question", sa.Text(), nullable=True))
-    op.add_column("answers", sa.Column("trace_id", sa.String(), nullable=False, server_default=""))
-    op.add_column("answers", sa.Column("mark", KEY, nullable=False, server_default=""))
+    op.add_column("answers", sa.Column("trace_id", sa.String(), nullable=False, server_default=sa.text("''")))
+    op.add_column("answers", sa.Column("mark", KEY, nullable=False, server_default=sa.text("''")))
     op.add_column("answers", sa.Column("expires_at", TIME, nullable=True))
-    op.add_column("answers", sa.Column("depth", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("answers", sa.Column("depth", sa.Integer(), nullable=False, server_default=sa.text("0")))
     op.add_column("answers", sa.Column("signature", sa.LargeBinary(), nullable=True))
     op.create_index("ix_answers_mark", "answers", ["mark"])
     op.create_index("ix_answers_expires_at", "answers", ["expires_at"])
+    op.create_index("ix_answers_text_sha256", "answers", ["text_sha256"])
     op.create_table(
         "answer_postings",
         sa.Column("bucket", sa.Integer(), autoincrement=False, nullable=False),
@@ -38,6 +39,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("answer_postings")
+    op.drop_index("ix_answers_text_sha256", "answers")
     op.drop_index("ix_answers_expires_at", "answers")
     op.drop_index("ix_answers_mark", "answers")
     for column in reversed(ADDED):
