@@ -55,9 +55,6 @@ Quoting = tuple[AnswerInput, list[tuple[str, str]]]
 """An answer that quotes an article, and human texts (kind, text) that hold the same quotation."""
 BANDS = (("under 25", 0, 25), ("25-50", 25, 50), ("50-100", 50, 100), ("100 and more", 100, 10**9))
 
-MOST_FOR_OTHERS = 150
-"""Human texts of each kind that are shown to the other methods: they compare each with every answer."""
-
 
 @dataclass
 class Rate:
@@ -107,37 +104,52 @@ class Stemma:
         return {item.detail["answer_id"] for item in self.find(text) if item.basis is Basis.MATCHED}
 
 
-class Baseline:
-    """Another method: what it keeps of a text, and whether two of these are alike."""
+class Grams:
+    """Containment of an answer's word 3-grams in a text, by an inverted list."""
+
+    def __init__(self, name: str, kept: dict[str, np.ndarray], *, share: float, least: int, fewest: int = 1) -> None:
+        self.name, self.share, self.least = name, share, least
+        self.sizes = {key: len(values) for key, values in kept.items() if len(values) >= fewest}
+        self.holders: dict[int, list[str]] = defaultdict(list)
+        for key in self.sizes:
+            for value in kept[key].tolist():
+                self.holders[value].append(key)
+
+    def matched(self, text: str) -> set[str]:
+        found = Counter(key for value in _values(text).tolist() for key in self.holders.get(value, ()))
+        return {key for key, hits in found.items() if hits >= max(self.least, self.share * self.sizes[key])}
+
+
+class Sketches:
+    """Texts alike as a whole, by their sketches in rows of one array."""
 
     def __init__(
         self,
         name: str,
-        answers: Iterable[AnswerInput],
-        keep: Callable[[AnswerInput], Any],
-        see: Callable[[str], Any],
-        alike: Callable[[Any, Any], bool],
+        answers: list[AnswerInput],
+        sketch: Callable[[str], np.ndarray],
+        alike: Callable[[np.ndarray, np.ndarray], np.ndarray],
     ) -> None:
-        self.name, self.see, self.alike = name, see, alike
-        self.kept = {answer.answer_id: keep(answer) for answer in answers}
+        self.name, self.sketch, self.alike = name, sketch, alike
+        self.names = [answer.answer_id for answer in answers]
+        self.kept = np.stack([sketch(answer.text) for answer in answers])
 
     def matched(self, text: str) -> set[str]:
-        seen = self.see(text)
-        return {name for name, kept in self.kept.items() if self.alike(kept, seen)}
+        return {self.names[place] for place in np.flatnonzero(self.alike(self.kept, self.sketch(text))).tolist()}
 
 
-def _minhash(text: str) -> RMinHash:
+def _minhash(text: str) -> np.ndarray:
     made = RMinHash(num_perm=128, seed=1)
     words = text.lower().split()
     made.update([" ".join(words[place : place + 3]) for place in range(max(1, len(words) - 2))])
-    return made
+    return np.array(made.digest(), dtype=np.uint64)
 
 
-def _simhash(text: str) -> int:
+def _simhash(text: str) -> np.ndarray:
     hashes = grams(text).hashes
     bits = (hashes[:, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)
     votes = 2 * bits.astype(np.int64).sum(axis=0) - len(hashes)
-    return int(sum(1 << place for place in np.flatnonzero(votes > 0).tolist()))
+    return np.array(sum(1 << place for place in np.flatnonzero(votes > 0).tolist()), dtype=np.uint64)
 
 
 def _values(text: str) -> np.ndarray:
@@ -149,26 +161,15 @@ def _novel(answer: AnswerInput) -> np.ndarray:
     return np.setdiff1d(_values(answer.text), np.concatenate(held) if held else np.empty(0, np.uint64))
 
 
-def _contained(kept: np.ndarray, seen: np.ndarray, share: float, least: int) -> bool:
-    hits = int(np.count_nonzero(np.isin(kept, seen, assume_unique=True)))
-    return hits >= least and hits >= share * len(kept)
-
-
-def baselines(answers: list[AnswerInput]) -> list[Baseline]:
-    def text_of(make: Callable[[str], Any]) -> Callable[[AnswerInput], Any]:
-        return lambda answer: make(answer.text)
-
+def others(answers: list[AnswerInput]) -> list[Any]:
+    """Returns the other methods, each knowing the same answers."""
+    every = {answer.answer_id: _values(answer.text) for answer in answers}
+    novel = {answer.answer_id: _novel(answer) for answer in answers}
     return [
-        Baseline("minhash", answers, text_of(_minhash), _minhash, lambda a, b: a.jaccard(b) >= 0.5),
-        Baseline("simhash", answers, text_of(_simhash), _simhash, lambda a, b: (a ^ b).bit_count() <= 6),
-        Baseline("containment", answers, text_of(_values), _values, lambda a, b: _contained(a, b, 0.5, 1)),
-        Baseline(
-            "novel grams",
-            answers,
-            _novel,
-            _values,
-            lambda a, b: len(a) >= 8 and _contained(a, b, 0.15, 6),
-        ),
+        Sketches("minhash", answers, _minhash, lambda kept, seen: (kept == seen).mean(axis=1) >= 0.5),
+        Sketches("simhash", answers, _simhash, lambda kept, seen: np.bitwise_count(kept ^ seen) <= 6),
+        Grams("containment", every, share=0.5, least=1),
+        Grams("novel grams", novel, share=0.15, least=6, fewest=8),
     ]
 
 
@@ -243,7 +244,7 @@ def run(data: Path, *, sample: int | None, console: Console) -> dict[str, Any]:
         catalog = open_catalog(f"sqlite:///{folder}/catalog.db")
         catalog.upgrade()
         ours = Stemma(catalog, every)
-        methods = [ours, *baselines(every)]
+        methods = [ours, *others(every)]
         results = {method.name: Result() for method in methods}
         decidable = {item.answer.answer_id: _decidable(item.answer) for item in known}
         _positives(chosen, decidable, methods, results, (around, vocabulary, dice), console)

@@ -2,8 +2,8 @@
 
 An answer quotes what it retrieved, so its words prove nothing by themselves. What proves is what is *novel*: a pair
 of neighbouring words that stands in none of the texts it was made from, not even a few words apart. Each word is
-kept in three bytes: 22 bits of its number, whether it only joins others, and whether the pair that it ends is novel.
-The keys are what is looked up to find the answer at all: word 3-grams that hold a novel pair.
+kept in 18 bits: 16 of its number, whether it only joins others, and whether the pair that it ends is novel. The keys
+are what is looked up to find the answer at all: word 3-grams that hold a novel pair.
 """
 
 from __future__ import annotations
@@ -18,24 +18,23 @@ import numpy.typing as npt
 from provenance.grams import Flags, Grams, Numbers, rolled
 
 NAME = "signature/1"
-WORD_BITS = 22
+WORD_BITS = 16
+"""Two words in 65,000 are taken for one another; a pair of words by chance once in four thousand millions."""
 NEAR = 6
 """Two words that a source holds in this order within so many places make no novel pair: leaving words out of a source
 is quoting it. Measured 2026 on answers of other systems to one question: it halves what they share by chance."""
 MOST_WORDS = 4096
 """Words kept of one answer; of a longer one the rest is not looked for."""
-FEW_KEYS = 24
-"""Up to so many keys are all kept; of more, every eighth beside these. A document that holds a third of an answer of
+FEW_KEYS = 20
+"""Up to so many keys are all kept; of more, every tenth beside these. A document that holds a third of an answer of
 any length then still meets enough of them, and a million answers stay small (measured, `benchmarks/registry.py`)."""
-_KEPT_OF_MORE = 8
+_KEPT_OF_MORE = 10
 _SAME = 0.8
 """Share of its keys that another answer has to hold to be the same one, served again (our choice)."""
 _PAIR_WEIGHTS = np.array([1.2, 1.0, 0.3])
 """Weight of a novel pair of which 0, 1, 2 words only join: log-odds that it stands there by chance, measured 2026 on
 answers of other systems, and scaled so that a pair with one word of content weighs 1."""
 _WORD = (1 << WORD_BITS) - 1
-_COMMON = 1 << WORD_BITS
-_NOVEL = 1 << (WORD_BITS + 1)
 
 Words = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
@@ -69,23 +68,29 @@ class Signature:
         return float(self.weights.sum())
 
     def to_bytes(self) -> bytes:
-        """Returns three bytes a word; `from_bytes` gives the same signature back."""
-        packed = (self.words | (self.common * _COMMON) | (self.novel * _NOVEL)).astype("<u4")
-        return packed.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        """Returns two bytes a word and two bits a word after these; `from_bytes` gives the same signature back."""
+        return b"".join((self.words.astype("<u2").tobytes(), *(np.packbits(f).tobytes() for f in self._flags())))
+
+    def _flags(self) -> tuple[Flags, Flags]:
+        return self.common, self.novel
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Signature:
         """Reads what `to_bytes` wrote.
 
         Raises:
-            ValueError: The bytes are not three for each word.
+            ValueError: No number of words takes so many bytes.
         """
-        if len(data) % 3:
-            raise ValueError(f"a signature has three bytes a word, got {len(data)} bytes")
-        wide = np.zeros((len(data) // 3, 4), dtype=np.uint8)
-        wide[:, :3] = np.frombuffer(data, dtype=np.uint8).reshape(-1, 3)
-        packed = wide.view("<u4")[:, 0].astype(np.int64)
-        return cls(words=packed & _WORD, common=(packed & _COMMON) != 0, novel=(packed & _NOVEL) != 0)
+        words = len(data) * 4 // 9
+        bits = (words + 7) // 8
+        while words and 2 * words + 2 * bits > len(data):
+            words -= 1
+            bits = (words + 7) // 8
+        if 2 * words + 2 * bits != len(data):
+            raise ValueError(f"a signature has 2 bytes and 2 bits a word, got {len(data)} bytes")
+        flags = np.frombuffer(data, dtype=np.uint8, offset=2 * words).reshape(2, bits)
+        common, novel = np.unpackbits(flags, axis=1, count=words).astype(np.bool_) if words else flags.astype(np.bool_)
+        return cls(words=np.frombuffer(data, dtype="<u2", count=words).astype(np.int64), common=common, novel=novel)
 
 
 def short_words(numbers: Numbers) -> Words:

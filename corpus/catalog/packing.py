@@ -7,7 +7,7 @@ Pure: it knows bytes and numbers, and no database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,9 @@ Numbers = npt.NDArray[np.uint64]
 Buckets = Iterable[tuple[int, bytes]]
 
 
-def buckets_of(keys: Sequence[int]) -> list[int]:
+def buckets_of(keys: Sequence[int] | Numbers) -> list[int]:
     """Returns the buckets that keys are in, sorted, each once."""
-    found: list[int] = np.unique(np.array(keys, dtype=np.uint64) >> np.uint64(_BUCKET_SHIFT)).tolist()
+    found: list[int] = np.unique(np.asarray(keys, dtype=np.uint64) >> np.uint64(_BUCKET_SHIFT)).tolist()
     return found
 
 
@@ -47,20 +47,21 @@ def find(keys: Sequence[int], held: Sequence[tuple[int, bytes]]) -> list[tuple[i
     return list(zip(wanted[place[hit]].tolist(), (every[hit] & np.uint64(_LOW)).tolist(), strict=True))
 
 
-def merged(pairs: Sequence[tuple[int, int]], held: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
-    """Returns the buckets that pairs go into, with what they held already.
+def merged(keys: Numbers, numbers: Numbers, held: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yields the buckets that pairs go into, with what they held already, in order.
 
     Args:
-        pairs: Key and number, at least one.
+        keys: Unsigned 64-bit keys, shape `(pairs,)`.
+        numbers: The answers' numbers, under 2^32, shape `(pairs,)`.
         held: Bucket to its postings, of those that exist.
     """
-    keys = np.array([key for key, _ in pairs], dtype=np.uint64)
-    entries = ((_short(keys) & np.uint64(_LOW)) << np.uint64(32)) | np.array([n for _, n in pairs], dtype=np.uint64)
+    entries = ((_short(keys) & np.uint64(_LOW)) << np.uint64(32)) | numbers
     buckets = keys >> np.uint64(_BUCKET_SHIFT)
     order = np.argsort(buckets, kind="stable")
     names, starts = np.unique(buckets[order], return_index=True)
     added = zip(names.tolist(), np.split(entries[order], starts[1:]), strict=True)
-    return [(bucket, _bytes(np.concatenate((_entries(held.get(bucket, b"")), new)))) for bucket, new in added]
+    for bucket, new in added:
+        yield bucket, _bytes(np.concatenate((_entries(held[bucket]), new)) if bucket in held else new)
 
 
 def handed_over(held: Buckets, heirs: Mapping[int, int | None]) -> list[tuple[int, bytes]]:

@@ -68,18 +68,32 @@ def loose(tx: Session) -> int:
 
 def pack(tx: Session) -> int:
     """Packs all loose pairs; returns how many. In bounded memory, by ranges of keys."""
-    from corpus.catalog import packing  # noqa: PLC0415 - numpy, as above
-
     packed = 0
     statement = select(AnswerGramRow.gram, AnswerGramRow.answer).order_by(AnswerGramRow.gram, AnswerGramRow.answer)
     while ends := list(tx.execute(statement.limit(_AT_ONCE))):
         upto = AnswerGramRow.gram <= ends[-1].gram
         pairs = [(row.gram % _RANGE, row.answer) for row in tx.execute(statement.where(upto))]
-        buckets = packing.buckets_of([key for key, _ in pairs])
-        _write(tx, packing.merged(pairs, dict(_among(tx, _PACKED, buckets))))
+        packed += put(tx, [key for key, _ in pairs], [number for _, number in pairs])
         tx.execute(delete(AnswerGramRow).where(upto))
-        packed += len(pairs)
     return packed
+
+
+def put(tx: Session, keys: Any, numbers: Any) -> int:
+    """Puts pairs into their packed buckets; returns how many.
+
+    Args:
+        tx: The transaction.
+        keys: Unsigned 64-bit keys, or an array of them.
+        numbers: Of each key, the number of the answer that holds it.
+    """
+    import numpy as np  # noqa: PLC0415 - as above
+
+    from corpus.catalog import packing  # noqa: PLC0415 - as above
+
+    names = np.asarray(keys, dtype=np.uint64)
+    held = dict(_among(tx, _PACKED, packing.buckets_of(names)))
+    _write(tx, packing.merged(names, np.asarray(numbers, dtype=np.uint64), held))
+    return len(names)
 
 
 def hand_over(tx: Session, heirs: Mapping[int, int | None]) -> None:

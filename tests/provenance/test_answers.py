@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,5 +105,17 @@ def test_more_context_never_makes_more_of_an_answer_its_own(text: str, sources: 
 
 
 def test_bytes_that_are_no_signature_are_refused() -> None:
-    with pytest.raises(ValueError, match="three bytes a word, got 4 bytes"):
-        Signature.from_bytes(b"abcd")
+    with pytest.raises(ValueError, match="2 bytes and 2 bits a word, got 5 bytes"):
+        Signature.from_bytes(b"abcde")
+
+
+@pytest.mark.parametrize("words", [*range(20), 4096])
+def test_a_signature_of_any_length_comes_back(words: int) -> None:
+    kept = Signature(
+        words=np.arange(words, dtype=np.int64) * 13 % 65536,
+        common=np.arange(words) % 3 == 0,
+        novel=np.arange(words) % 2 == 0,
+    )
+    again = Signature.from_bytes(kept.to_bytes())
+    for mine, read in ((kept.words, again.words), (kept.common, again.common), (kept.novel, again.novel)):
+        assert mine.tolist() == read.tolist()
