@@ -211,7 +211,7 @@ def test_our_own_attributes_win() -> None:
     [
         ({**OPEN, "retrieval.documents.0.document.content": "__REDACTED__"}, "document_redacted"),
         ({**OPEN, "retrieval.documents.0.document.content": SOURCE[:20] + "... [truncated]"}, "document_truncated"),
-        ({key: item for key, item in OPEN.items() if "0.document.content" not in key}, "document_without_text"),
+        ({key: item for key, item in OPEN.items() if ".0.document.content" not in key}, "document_without_text"),
         ({**OPEN, "retrieval.documents.3.document.score": 0.1}, "document_without_name_and_text"),
     ],
 )
