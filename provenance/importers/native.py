@@ -83,6 +83,12 @@ def read(lines: Iterable[bytes | str]) -> Iterator[AnswerInput | LineProblem]:
             yield LineProblem(line=number, message=str(error)[:300] or type(error).__name__)
 
 
+def answer_id_of(system: str, served_at: datetime, text: str) -> str:
+    """Returns the id of an answer that was given none: the same answer gets the same one from every log."""
+    identity = {"system": system, "served_at": served_at.isoformat(), "text": text}
+    return fingerprint("answer", identity)[:32]
+
+
 def _object(line: bytes | str) -> Mapping[str, Any]:
     text = line.decode("utf-8-sig") if isinstance(line, bytes) else line.removeprefix("\ufeff")
     try:
@@ -99,9 +105,8 @@ def _answer(value: Mapping[str, Any]) -> AnswerInput:
     if not text.strip():
         raise ValueError("text: missing or empty; want the text that was served")
     served_at, system = _time(_text(value, "served_at")), _text(value, "system")
-    identity = {"system": system, "served_at": served_at.isoformat(), "text": text}
     return AnswerInput(
-        answer_id=_text(value, "answer_id") or fingerprint("answer", identity)[:32],
+        answer_id=_text(value, "answer_id") or answer_id_of(system, served_at, text),
         text=text,
         system=system,
         model=_text(value, "model"),

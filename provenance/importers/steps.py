@@ -118,13 +118,20 @@ def document_of(value: Any, troubles: Counter[str]) -> RetrievedText | None:
     raw = next((value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)), None)
     text = told(raw, "document", troubles, whole=True)
     metadata = parsed(value.get("metadata"))
-    said = string(value.get("id")) or _named(metadata) or _named(value)
+    said = string(value.get("id")) or named(metadata) or named(value)
     if not said and text is None:
         troubles["document_without_name_and_text"] += 1
         return None
     if text is None and raw is None:
         troubles["document_without_text"] += 1
     return RetrievedText(chunk_id=said or content_name(text or ""), text=text)
+
+
+def named(metadata: Any) -> str:
+    """Returns what a document's metadata calls it, by the first of the usual keys; empty for nothing."""
+    if not isinstance(metadata, Mapping):
+        return ""
+    return next((name for name in (string(metadata.get(key)) for key in _ID_KEYS) if name), "")
 
 
 def content_name(text: str) -> str:
@@ -149,9 +156,3 @@ def documents_of(values: Any, troubles: Counter[str]) -> tuple[tuple[RetrievedTe
 def joined(texts: Iterable[str]) -> str:
     """Puts the parts of one text together."""
     return "\n".join(text for text in texts if text)
-
-
-def _named(metadata: Any) -> str:
-    if not isinstance(metadata, Mapping):
-        return ""
-    return next((name for name in (string(metadata.get(key)) for key in _ID_KEYS) if name), "")

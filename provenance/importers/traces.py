@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from corpus.ids import fingerprint
 from provenance.answers import AnswerInput, RetrievedText
 from provenance.importers import genai, openinference
+from provenance.importers.native import answer_id_of
 from provenance.importers.spans import SpanRecord
 from provenance.importers.steps import Step
 
@@ -107,9 +107,9 @@ def _answer(trace: Trace, read: Sequence[_Read], chosen: _Read, served_at: datet
     text = chosen.step.text or ""
     system = next((name for name in (chosen.step.system, *(item.step.system for item in read)) if name), "")
     system = chosen.span.service or system
-    identity = {"system": system, "served_at": served_at.isoformat(), "text": text}
+    named = f"otlp-{trace.trace_id}" if trace.trace_id else ""
     return AnswerInput(
-        answer_id=_said(read, "answer_id") or (trace.trace_id and f"otlp-{trace.trace_id}") or _digest(identity),
+        answer_id=_said(read, "answer_id") or named or answer_id_of(system, served_at, text),
         text=text,
         system=system,
         model=chosen.step.model or _last(item.step.model for item in read if item.step.kind == "model"),
@@ -120,10 +120,6 @@ def _answer(trace: Trace, read: Sequence[_Read], chosen: _Read, served_at: datet
         trace_id=trace.trace_id,
         mark=_said(read, "mark"),
     )
-
-
-def _digest(identity: dict[str, str]) -> str:
-    return fingerprint("answer", identity)[:32]
 
 
 def _said(read: Iterable[_Read], name: str) -> str:
