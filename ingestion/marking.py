@@ -82,7 +82,7 @@ class Marker:
     def __init__(self, signer: Signer, *, system: str) -> None:
         self._signer = signer
         self._system = system
-        self._public = raw_key(signer.public_key)
+        self._public = _raw_key(signer.public_key)
 
     @classmethod
     def of(cls, settings: Settings, *, system: str) -> Marker:
@@ -117,14 +117,14 @@ class Marker:
         return Marked(text=f"{text.rstrip()}\n\n{footer}\n", footer=footer, mark=mark.token)
 
 
-def raw_key(key: Any) -> bytes:
+def _raw_key(key: Any) -> bytes:
     """Returns the 32 bytes of an Ed25519 public key of the trust store."""
     return bytes.fromhex(key.keyval["public"])
 
 
 def trusted_keys(settings: Settings) -> dict[str, bytes]:
     """Returns the keys that the project trusts, by id, raw."""
-    return {keyid: raw_key(key) for keyid, key in TrustStore.from_folder(settings.trusted_keys).keys.items()}
+    return {keyid: _raw_key(key) for keyid, key in TrustStore.from_folder(settings.trusted_keys).keys.items()}
 
 
 def judge_text(runtime: Runtime, text: str, keys: Mapping[str, bytes]) -> tuple[Judged, ...]:

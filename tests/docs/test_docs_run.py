@@ -84,6 +84,12 @@ def test_concepts_has_every_gate_and_every_place_of_a_real_home(story) -> None:
 
 def test_a_returned_answer_is_known_by_its_name(story) -> None:
     assert "matched" in page("docs/answers.md").text
-    listed = story.output["docs/answers.md"][-1]
-    assert "kettles.md" in listed
+    [listed] = [shown for shown in story.output["docs/answers.md"] if "kettles.md" in shown]
     assert "self_ingestion" in listed
+
+
+def test_an_erased_answer_of_the_page_stays_erased(story) -> None:
+    [told] = [shown for shown in story.output["docs/answers.md"] if "request 17" in shown]
+    assert "Bring the toaster" in told.partition("was erased")[0]
+    assert "Bring the toaster" not in told.partition("was erased")[2]
+    assert re.search(r"registered +0\b", told)
