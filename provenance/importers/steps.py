@@ -25,7 +25,7 @@ _ID_KEYS = ("chunk_id", "id", "_id", "doc_id", "source")
 """Keys of a document's metadata that name it, best first (design page, 2026)."""
 _TEXT_KEYS = ("content", "text", "page_content", "document.content")
 _REDACTED = re.compile(r"\s*(?:__redacted__|[\[<(*]{0,3}redacted[\])>*]{0,3}|\*{3,}|\[filtered\])\s*", re.IGNORECASE)
-_CUT = re.compile(r"(?:\[|\()?(?:\.{3}|\u2026)?\s?[\[(<]?truncated[^\n]{0,40}[\])>]?\s*$|\u2026\s*$", re.IGNORECASE)
+_CUT = re.compile(r"(?:\.{3}|[\u2026\[(<])\s?[\[(<]?truncated[^\n]{0,40}$|\u2026\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

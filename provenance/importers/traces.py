@@ -107,7 +107,8 @@ def _answer(trace: Trace, read: Sequence[_Read], chosen: _Read, served_at: datet
     text = chosen.step.text or ""
     system = next((name for name in (chosen.step.system, *(item.step.system for item in read)) if name), "")
     system = chosen.span.service or system
-    named = f"otlp-{trace.trace_id}" if trace.trace_id else ""
+    # With the span: a trace that goes on in another file, turn after turn, is another answer there.
+    named = "-".join(("otlp", trace.trace_id, *filter(None, (chosen.span.span_id,)))) if trace.trace_id else ""
     return AnswerInput(
         answer_id=_said(read, "answer_id") or named or answer_id_of(system, served_at, text),
         text=text,

@@ -34,12 +34,12 @@ def test_import_list_and_show(project: Any) -> None:
     assert [item["answer_id"] for item in page["answers"]] == ["a0", "a1"]
     assert (page["registered"], page["next"]) == (4, "stemma answers list --after a1")
     rest = project.json("answers", "list", "--after", "a1")
-    assert [item["answer_id"] for item in rest["answers"]] == ["a2", "otlp-aa"]
+    assert [item["answer_id"] for item in rest["answers"]] == ["a2", "otlp-aa-6368617400000000"]
     assert "next" not in rest
     assert project.json("answers", "list", "--system", "bot", "--index", "handbook")["answers"] == []
     shown = project.json("answers", "show", "a2")
     assert (shown["text"], shown["system"], shown["documents"], shown["expires_at"]) == (f"{TEXT} 2", "bot", [], None)
-    out = project("answers", "show", "otlp-aa").out
+    out = project("answers", "show", "otlp-aa-6368617400000000").out
     assert "opened battery packs" in out
     assert "support-bot" in project("answers", "list").out
     missing = project("answers", "show", "a9", code=2).err

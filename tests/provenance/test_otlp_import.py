@@ -44,7 +44,7 @@ FOUND = {
     ),
 }
 EXPECTED = AnswerInput(
-    answer_id=f"otlp-{TRACE}",
+    answer_id=f"otlp-{TRACE}-6368617400000000",
     text=TEXT,
     system="support-bot",
     model="some-model-2026",
@@ -238,6 +238,20 @@ def test_a_trace_without_an_answer_is_a_problem_with_its_line(told: dict[str, An
     assert problem.line == 2
     assert message in problem.message
     assert TRACE in problem.message
+
+
+def test_a_trace_that_goes_on_in_another_file_gives_another_answer() -> None:
+    first, second = one(export(span("turn1", CHAT))), one(export(span("turn2", CHAT, end=9)))
+    assert first.answer_id != second.answer_id
+    assert first.answer_id == one(export(span("turn1", CHAT), span("late", FOUND))).answer_id
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"), [("The file was truncated.", 0), ("a ...[truncated 5 more]", 1), ("a\u2026", 1)]
+)
+def test_what_looks_cut(text: str, cut: int) -> None:
+    told = {**OPEN, "retrieval.documents.0.document.content": text}
+    assert load(file_of(export(span("llm", LLM), span("r", told)))).notes.get("document_truncated", 0) == cut
 
 
 def test_no_time_is_a_problem_and_other_traces_are_none() -> None:
