@@ -18,6 +18,7 @@ import atexit
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,6 +33,8 @@ from provenance.importers.native import answer_id_of
 
 if TYPE_CHECKING:
     from ingestion.runtime import Runtime
+
+_log = logging.getLogger(__name__)
 
 Write = Callable[[Sequence[AnswerInput]], None]
 """Takes answers over for good, or raises; called by one thread at a time."""
@@ -288,7 +291,10 @@ class _Registry:
     def __call__(self, answers: Sequence[AnswerInput]) -> None:
         from ingestion.stages.answers import record_answers  # noqa: PLC0415 - numpy and the importers come with it
 
-        record_answers(self._runtime, answers)
+        figures = record_answers(self._runtime, answers).figures
+        refused = {name: figures[name] for name in ("erased", "expired") if figures[name]}
+        if refused:
+            _log.warning("answers that were not registered, since they may not be kept: %s", refused)
 
 
 def _require_texts(**values: object) -> None:

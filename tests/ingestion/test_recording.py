@@ -19,6 +19,7 @@ from laws.handbook import NAME, Project
 from corpus.catalog import answers
 from corpus.errors import CatalogError, ConfigurationError
 from ingestion.recording import AnswerRecorder, to_line
+from ingestion.stages import forget
 from ingestion.stages.answers import import_answers
 from provenance.answers import AnswerInput, RetrievedText
 from provenance.importers import native
@@ -57,6 +58,14 @@ def test_an_answer_goes_straight_into_a_project(project: Project) -> None:
         record = answers.get(tx, ["a1"])["a1"]
     assert (record.text, record.question, record.system, record.mark) == (TEXT, "May I?", "bot", "k")
     assert (record.trace_id, record.index_version) == ("t", f"{NAME}/v000001")
+
+
+def test_an_answer_that_may_not_be_kept_is_told(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    forget.erase(project.runtime, "a1", reason="test", actor="ada")
+    AnswerRecorder.to_project(project.runtime).record(TEXT, answer_id="a1")
+    assert "may not be kept: {'erased': 1}" in caplog.text
+    with project.runtime.catalog.reading() as tx:
+        assert answers.count(tx) == 0
 
 
 def test_hits_of_a_reader_and_the_reader_itself_are_taken_as_they_are(project: Project, tmp_path: Path) -> None:
