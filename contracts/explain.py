@@ -357,8 +357,16 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     yield "trust", f"tier {contract.trust.tier}{authors}", _property(value, "ragTrust")
     alike = f"near duplicates share at least {contract.families.similarity:g} of their word groups (estimated Jaccard)"
     yield "families", alike, _property(value, "ragFamilies")
+    yield "answers", _answers(contract), _property(value, "ragAnswers")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()
+
+
+def _answers(contract: Contract) -> str:
+    spec = contract.answers
+    kept = "text and question are kept" if spec.text == "keep" else "only digests are kept, no text and no question"
+    term = "without end" if spec.retention_days is None else f"for {days_words(spec.retention_days)}"
+    return f"of answers served from the index {kept}, {term}"
 
 
 def _team(contract: Contract) -> str:

@@ -255,6 +255,19 @@ class FamilySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSpec:
+    """What is kept of the answers that were served from the contract's index.
+
+    Attributes:
+        text: `keep`, or `hash` where neither question nor answer is stored, only digests of their words.
+        retention_days: Days after serving until an answer is forgotten; None for never.
+    """
+
+    text: Literal["keep", "hash"] = "keep"
+    retention_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenQuestion:
     """A question whose answer somebody verified, and the documents that hold it."""
 
@@ -367,6 +380,7 @@ class Contract:
         triage: Who must agree about held documents.
         trust: How far the source is trusted.
         families: What counts as a near duplicate.
+        answers: What is kept of the answers served from its index.
         golden: Verified questions.
         team: Who answers for it.
         roles: Who may do what with it.
@@ -404,6 +418,7 @@ class Contract:
     triage: TriageSpec = dataclasses.field(default_factory=TriageSpec)
     trust: TrustSpec = dataclasses.field(default_factory=TrustSpec)
     families: FamilySpec = dataclasses.field(default_factory=FamilySpec)
+    answers: AnswerSpec = dataclasses.field(default_factory=AnswerSpec)
     golden: tuple[GoldenQuestion, ...] = ()
     team: tuple[Member, ...] = ()
     roles: tuple[Role, ...] = ()

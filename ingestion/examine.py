@@ -150,7 +150,7 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspectio
         language=found.language,
         updated_at=updated_at,
         score=_score(contract, replace(found, document=document), governance, updated_at),
-        findings=(),
+        findings=found.findings,  # the look-up judges the marks among them
         origin=Origin(),
         passage_origins=(),
         violations=(),

@@ -37,6 +37,7 @@ from corpus.types import Assessment, Finding, Outcome, SourceRef, Violation, utc
 from ingestion.examine import Examined, Matcher, Tools, examine
 from ingestion.isolation import workers_for
 from ingestion.judge import holds_back, reasons_of
+from ingestion.marking import with_marks
 from ingestion.profiling import baseline_of
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
@@ -375,7 +376,7 @@ def _remembered(contract: Contract, runtime: Runtime) -> _Memory:
         overrides = decisions.overrides(tx, contract.name)
     documents = served.documents if served else None
     baseline = baseline_of(runtime, contract.name)
-    match = matcher(runtime)
+    match = with_marks(runtime, matcher(runtime))
     return _Memory(match=match, overrides=overrides, previous_documents=documents, baseline=baseline, known=True)
 
 

@@ -22,7 +22,7 @@ from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
 from provenance.reuse import rule_fingerprint
 
-DETECTORS = ("declared", "residue", "hidden", "instruction")
+DETECTORS = ("declared", "residue", "hidden", "instruction", "marks")
 """The detectors that every document is shown to, in order."""
 
 

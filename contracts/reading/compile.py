@@ -14,7 +14,7 @@ from typing import Any
 from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, NEVER_NULL, Build
 from contracts.model import CheckSpec, Contract, FieldSpec, GovernanceSpec, Statement
 from contracts.reading.context import read_golden, read_statements
-from contracts.reading.curation import read_families, read_quality, read_repair, read_triage, read_trust
+from contracts.reading.curation import read_answers, read_families, read_quality, read_repair, read_triage, read_trust
 from contracts.reading.fields import field_checks, read_fields, secrecy
 from contracts.reading.keys import Ends, chunk_key, key_checks, read_relations
 from contracts.reading.locations import read_source
@@ -95,6 +95,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         quality=read_quality(options.get("ragQuality")),
         triage=read_triage(options.get("ragTriage")),
         trust=read_trust(options.get("ragTrust")),
+        answers=read_answers(options.get("ragAnswers")),
         golden=read_golden(blocks, fields),
         team=read_team(root),
         roles=read_roles(root),

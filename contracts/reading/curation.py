@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, cast
 
 from contracts.build import DOCUMENT_TYPES, SCORE_PARTS
-from contracts.model import REPAIRS, FamilySpec, QualitySpec, RepairSpec, TriageSpec, TrustSpec
+from contracts.model import REPAIRS, AnswerSpec, FamilySpec, QualitySpec, RepairSpec, TriageSpec, TrustSpec
 from contracts.text.node import Node
-from contracts.text.problems import listed
+from contracts.text.problems import listed, shown
 
+_KEPT = ("keep", "hash")
+_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
+_MOST_DAYS = 36_500
 _TIERS = ("curated", "reviewed", "open")
 _MOST_PERSONS = 9
 _MOST_WEIGHT = 100.0
@@ -63,6 +67,24 @@ def read_families(node: Node) -> FamilySpec:
     """Reads ragFamilies."""
     node.only(("similarity",))
     return FamilySpec(similarity=node.get("similarity").number(FamilySpec().similarity, _LEAST_SIMILARITY, 1.0))
+
+
+def read_answers(node: Node) -> AnswerSpec:
+    """Reads ragAnswers."""
+    node.only(("text", "retention"))
+    kept = node.get("text").choice(_KEPT, AnswerSpec().text, "choice of what is kept")
+    return AnswerSpec(text=cast("Literal['keep', 'hash']", kept), retention_days=_days(node.get("retention")))
+
+
+def _days(node: Node) -> int | None:
+    """Reads a term such as `400d`: a bare number would not say of what."""
+    if node.value is None:
+        return None
+    found = _DAYS.fullmatch(node.text())
+    if found is None or int(found[1]) > _MOST_DAYS:
+        node.problem(f"{shown(node.value)} is not a retention.", f"Write days such as 400d, at most {_MOST_DAYS}d.")
+        return None
+    return int(found[1])
 
 
 def _twice(node: Node) -> None:

@@ -25,6 +25,7 @@ from contracts.text.node import Node, unique_names
 from contracts.text.problems import Sink, listed, nearest, shown
 
 PROPERTIES: Mapping[str, str] = {
+    "ragAnswers": "What is kept of the answers served from the index: {text: keep or hash; retention: 400d}.",
     "ragChunker": "How documents are cut: {strategy, maxTokens, overlap}.",
     "ragEmbedding": "Says the embedding again, for readers of the older form: {model, revision, dimension, chunker}.",
     "ragEnforcement": "block, or warn to report and hold nothing back.",

@@ -355,6 +355,16 @@ def _families(old: Contract, new: Contract) -> Iterator[Change]:
         yield edited("ragFamilies.similarity", was, now, kind, f"{why}.", producers=stricter)
 
 
+def _answers(old: Contract, new: Contract) -> Iterator[Change]:
+    if old.answers.text != new.answers.text:
+        why = "answers that are registered from now on are kept in another form; those that are there stay as they are."
+        yield edited("ragAnswers.text", old.answers.text, new.answers.text, "notice", why)
+    was, now = old.answers.retention_days, new.answers.retention_days
+    if was != now:
+        why = "answers that are registered from now on are forgotten at another time, and then no longer known."
+        yield edited("ragAnswers.retention", _days(was), _days(now), "notice", why)
+
+
 def _golden(old: Contract, new: Contract) -> Iterator[Change]:
     was, now = ({item.id: item for item in contract.golden} for contract in (old, new))
     for name in sorted(was.keys() | now.keys()):
@@ -435,6 +445,7 @@ DIFFERS: Mapping[str, Differ] = {
     "triage": _triage,
     "trust": _trust,
     "families": _families,
+    "answers": _answers,
     "golden": _golden,
     "team": _team,
     "roles": _roles,

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import postings, rows
@@ -129,37 +129,6 @@ def _of_text(tx: Session, numbers: Iterable[int], text_sha256: str) -> set[int]:
 def known_text(tx: Session, text_sha256: str) -> bool:
     """Returns whether an answer of this text is kept: its keys serve for every time that it was served."""
     return tx.execute(select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256).limit(1)).first() is not None
-
-
-def forget(tx: Session, answer_ids: Iterable[str]) -> int:
-    """Removes answers with all that is kept of them; unknown ids are left out.
-
-    Keys that serve for other answers of the same text go over to the one that was served first of these.
-
-    Returns:
-        How many were removed.
-    """
-    leaving: dict[int, str] = {}
-    statement = select(AnswerRow.id, AnswerRow.text_sha256)
-    for batch in rows.chunks(dict.fromkeys(answer_ids)):
-        leaving |= {row.id: row.text_sha256 for row in tx.execute(statement.where(AnswerRow.answer_id.in_(batch)))}
-    if not leaving:
-        return 0
-    heirs = _heirs(tx, leaving)
-    postings.hand_over(tx, {number: heirs.get(digest) for number, digest in leaving.items()})
-    for numbers in rows.chunks(sorted(leaving)):
-        tx.execute(delete(AnswerRow).where(AnswerRow.id.in_(numbers)))
-    return len(leaving)
-
-
-def _heirs(tx: Session, leaving: Mapping[int, str]) -> dict[str, int]:
-    statement = select(AnswerRow.text_sha256, AnswerRow.id).order_by(AnswerRow.served_at.desc(), AnswerRow.id.desc())
-    heirs: dict[str, int] = {}
-    for digests in rows.chunks(dict.fromkeys(leaving.values())):
-        for row in tx.execute(statement.where(AnswerRow.text_sha256.in_(digests))):
-            if row.id not in leaving:
-                heirs[row.text_sha256] = row.id
-    return heirs
 
 
 def pack(tx: Session, *, least: int = postings.PACK_AT) -> int:

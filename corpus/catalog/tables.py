@@ -400,6 +400,14 @@ class AnswerPostingsRow(Base):
     postings: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class AnswerErasedRow(Base):
+    """Digest of the id of an answer that was erased: an import must not bring it back."""
+
+    __tablename__ = "answers_erased"
+    id_digest: Mapped[str] = mapped_column(KEY, primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class VersionRow(Base):
     """One immutable index version."""
 

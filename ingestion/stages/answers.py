@@ -6,8 +6,9 @@ from the index version that the answer says it was retrieved from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,98 +16,160 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from corpus import batches
-from corpus.catalog import answers, contracts, documents
+from corpus.catalog import answers, contracts, documents, forgotten, rows
 from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
-from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id, text_digest
 from corpus.receipts import Receipt
+from corpus.types import utc_now
 from index import layout
+from ingestion.answerlog import AUTO, open_log
+from ingestion.keeping import Keeping
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novelty, register
-from provenance.importers import native
+from provenance.importers.native import LineProblem
 from provenance.signature import Novelty
 
+BATCH = 2_000
+"""Answers that are held at once."""
 _AT_ONCE = 100
 """Answers registered in one transaction: others may write in between."""
 LEAST_SHARED = 2
 """Keys of new answers that a standing document must hold to be looked at again; one is a chance phrase."""
+_MOST_TOLD = 200
+"""Refused lines that a receipt names; all are counted."""
 
 
-def import_answers(runtime: Runtime, path: Path) -> Receipt:
-    """Registers a file of served answers (native JSONL).
+@dataclass(slots=True)
+class _Tally:
+    """What an import came to so far; of the answers only their keys are held."""
+
+    figures: Counter[str] = field(default_factory=Counter)
+    problems: list[LineProblem] = field(default_factory=list)
+    keys: list[npt.NDArray[np.uint64]] = field(default_factory=list)
+
+
+def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> Receipt:
+    """Registers a file of served answers.
 
     Args:
         runtime: The project.
-        path: The file; a line that is no answer is counted and reported, and never stops the others.
+        path: The file; a line or trace that gives no answer is counted and reported, and never stops the others.
+        file_format: `native` (JSON Lines of Stemma), `otlp` (OTLP in JSON), or `auto` to tell it from its bytes.
 
     Returns:
-        A receipt with the numbers of answers registered, known before, not decidable and refused, and of
-        standing documents that may repeat one: the next ingest looks at these again. The refused lines
-        are its outputs.
+        A receipt with the numbers of answers registered, known before, not decidable, refused, erased before
+        (they stay so) and past their term, of values that a log left out, and of standing documents that may
+        repeat an answer: the next ingest looks at these again. The refused lines are its outputs.
 
     Raises:
-        ConfigurationError: The file cannot be read.
+        ConfigurationError: The file cannot be read, or the format is none.
+        ContractError: A contract is invalid, so what it lets be kept is not known.
     """
-    try:
-        with path.open("rb") as lines:
-            imported = native.load(lines)
-    except OSError as error:
-        raise ConfigurationError(f"answers file {path} cannot be read: {error.strerror}. Give a JSONL file.") from error
-    inputs = _with_context(runtime, imported.answers)
-    with runtime.catalog.transaction() as tx:
-        before = answers.count(tx)
-    registered = register_answers(runtime.catalog, inputs)
-    repeated = _look_again(runtime, registered)
-    with runtime.catalog.transaction() as tx:
-        answers.pack(tx)
-        added = answers.count(tx) - before
+    keeping = Keeping(runtime)
+    tally = _Tally()
+    with open_log(path, file_format) as log:
+        for batch in rows.chunks(log.items, BATCH):
+            tally.problems += [item for item in batch if isinstance(item, LineProblem)]
+            _import(runtime, keeping, [item for item in batch if isinstance(item, AnswerInput)], tally)
+    repeated = _look_again(runtime, tally.keys)
     return Receipt(
         stage="answers",
         contract="",
         run_id=new_run_id(),
         key=path.name,
-        outputs=(*(f"line {problem.line}: {problem.message}" for problem in imported.problems), *_warning(registered)),
+        inputs=(log.format,),
+        outputs=(*_told(tally.problems), *_warning(tally.figures["context_unknown"])),
         figures={
-            "registered": added,
-            "known": len(inputs) - added,
-            "not_decidable": sum(not answer.decidable for answer in registered),
-            "context_unknown": sum(not answer.context_known for answer in registered),
-            "refused": len(imported.problems),
+            **{name: tally.figures[name] for name in ("registered", "known", "not_decidable", "context_unknown")},
+            "refused": len(tally.problems),
+            **{name: tally.figures[name] for name in ("erased", "expired") if tally.figures[name]},
             "documents_to_look_at": repeated,
+            **{f"log.{name}": number for name, number in sorted(log.notes.items()) if number},
         },
     )
 
 
-def _look_again(runtime: Runtime, registered: Sequence[RegisteredAnswer]) -> int:
-    """Finds standing documents that hold enough of the answers' grams: logs mostly arrive after pages.
+def record_answers(runtime: Runtime, inputs: Sequence[AnswerInput]) -> Receipt:
+    """Registers answers as they are served; for a file of them, `import_answers`.
+
+    Standing documents are not read: an answer is recorded before anybody can have copied it.
+
+    Args:
+        runtime: The project.
+        inputs: The answers; one that is known stays as it is.
+
+    Returns:
+        A receipt with the same figures as that of an import.
+
+    Raises:
+        ContractError: A contract is invalid, so what it lets be kept is not known.
+    """
+    tally = _Tally()
+    _import(runtime, Keeping(runtime), inputs, tally)
+    names = ("registered", "known", "not_decidable", "context_unknown", "erased", "expired")
+    return Receipt(
+        stage="answers",
+        contract="",
+        run_id=new_run_id(),
+        key="recorded",
+        outputs=_warning(tally.figures["context_unknown"]),
+        figures={name: tally.figures[name] for name in names},
+    )
+
+
+def _import(runtime: Runtime, keeping: Keeping, inputs: Sequence[AnswerInput], tally: _Tally) -> None:
+    """Registers what may be registered of a batch."""
+    now = utc_now()
+    with runtime.catalog.reading() as tx:
+        gone = forgotten.erased(tx, [answer.answer_id for answer in inputs])
+    wanted = [answer for answer in inputs if answer.answer_id not in gone]
+    terms = [keeping.expires_at(answer.index_version, answer.served_at) for answer in wanted]
+    kept = [answer for answer, term in zip(wanted, terms, strict=True) if term is None or term > now]
+    tally.figures["erased"] += len(inputs) - len(wanted)
+    tally.figures["expired"] += len(wanted) - len(kept)
+    for registered, new in register_answers(runtime.catalog, _with_context(runtime, kept), keeping.kept):
+        tally.figures["registered" if new else "known"] += 1
+        tally.figures["not_decidable"] += not registered.decidable
+        tally.figures["context_unknown"] += not registered.context_known
+        tally.keys.append(registered.keys)
+
+
+def _told(problems: Sequence[LineProblem]) -> tuple[str, ...]:
+    told = [f"line {problem.line}: {problem.message}" for problem in problems[:_MOST_TOLD]]
+    if len(problems) > _MOST_TOLD:
+        told.append(f"and {len(problems) - _MOST_TOLD} more")
+    return tuple(told)
+
+
+def _look_again(runtime: Runtime, found: Sequence[npt.NDArray[np.uint64]]) -> int:
+    """Finds standing documents that share keys with the answers: logs mostly arrive after pages.
 
     Reads every standing text once per import, in bounded memory; the time grows with the corpus.
     """
-    if not registered:
+    keys = np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *found]))
+    if not len(keys):
         return 0
-    grams = np.unique(np.concatenate([answer.keys for answer in registered]))
     with runtime.catalog.reading() as tx:
         names = contracts.names(tx)
-    found = {name: _repeating(runtime, name, grams) for name in names}
+    repeating = {name: _repeating(runtime, name, keys) for name in names}
     with runtime.catalog.transaction() as tx:
-        for name, doc_ids in found.items():
+        for name, doc_ids in repeating.items():
             documents.look_again(tx, name, doc_ids=doc_ids)
-    return sum(len(doc_ids) for doc_ids in found.values())
+    return sum(len(doc_ids) for doc_ids in repeating.values())
 
 
-def _repeating(runtime: Runtime, contract: str, grams: npt.NDArray[np.uint64]) -> list[str]:
+def _repeating(runtime: Runtime, contract: str, keys: npt.NDArray[np.uint64]) -> list[str]:
     rows = standing_rows(runtime, contract, ("doc_id", "text"), ())
     return [
         row["doc_id"]
         for row in rows
-        if np.count_nonzero(np.isin(grams, np.unique(document_grams(row["text"]).hashes))) >= LEAST_SHARED
+        if np.count_nonzero(np.isin(keys, np.unique(document_grams(row["text"]).hashes))) >= LEAST_SHARED
     ]
 
 
-def _warning(registered: Sequence[RegisteredAnswer]) -> tuple[str, ...]:
-    blind = sum(not answer.context_known for answer in registered)
+def _warning(blind: int) -> tuple[str, ...]:
     if not blind:
         return ()
     words = (
@@ -116,32 +179,39 @@ def _warning(registered: Sequence[RegisteredAnswer]) -> tuple[str, ...]:
     return (words,)
 
 
-def register_answers(catalog: Catalog, inputs: Sequence[AnswerInput]) -> list[RegisteredAnswer]:
+def register_answers(
+    catalog: Catalog, inputs: Sequence[AnswerInput], kept: Callable[[AnswerRecord], AnswerRecord] = replace
+) -> list[tuple[RegisteredAnswer, bool]]:
     """Registers answers in order; each sees how common its phrases are among those before it.
 
     Args:
         catalog: Where.
         inputs: The answers, with the texts of what they retrieved; one that is registered already stays as it is.
+        kept: Takes away from a record what may not be kept of it.
 
     Returns:
-        What would be looked for of each.
+        What would be looked for of each, and whether it is new.
     """
-    done: list[RegisteredAnswer] = []
+    done: list[tuple[RegisteredAnswer, bool]] = []
     for batch in batches.batched(inputs, _AT_ONCE):
         made = [(answer, novelty(answer)) for answer in batch]
         with catalog.transaction() as tx:
-            done += [_add(tx, answer, found) for answer, found in made]
+            done += [_add(tx, answer, found, kept) for answer, found in made]
+    with catalog.transaction() as tx:
+        answers.pack(tx)
     return done
 
 
-def _add(tx: Session, answer: AnswerInput, found: Novelty) -> RegisteredAnswer:
-    digest = text_digest(answer.text)
+def _add(
+    tx: Session, answer: AnswerInput, found: Novelty, kept: Callable[[AnswerRecord], AnswerRecord]
+) -> tuple[RegisteredAnswer, bool]:
     if answers.get(tx, [answer.answer_id]):
-        return register(answer, found)
+        return register(answer, found), False
+    digest = text_digest(answer.text)
     registered = register(answer, found, answers.spread(tx, found.keys.tolist(), digest, same=found.same))
     keys = () if answers.known_text(tx, digest) else tuple(registered.keys.tolist())
-    answers.add(tx, [(_record(registered), keys)])
-    return registered
+    answers.add(tx, [(kept(_record(registered)), keys)])
+    return registered, True
 
 
 def _record(registered: RegisteredAnswer) -> AnswerRecord:

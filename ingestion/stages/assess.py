@@ -24,6 +24,7 @@ from ingestion import staging
 from ingestion.examine import UNDECIDED, Examined, examine
 from ingestion.isolation import workers_for
 from ingestion.judge import judge
+from ingestion.marking import with_marks
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
@@ -77,7 +78,7 @@ def counts_of(outcomes: Mapping[str, int]) -> Counts:
 
 def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progress: Progress) -> None:
     tools = tools_of(contract, runtime.settings)
-    match = matcher(runtime)
+    match = with_marks(runtime, matcher(runtime))
     entries = staging.read_shard(runtime.store, run_id, shard)
     progress.start("assessing", len(entries))
     drafts = []

@@ -11,6 +11,7 @@ DETECTORS = Registry(
         "declared": "provenance.detectors.declared:DeclaredDetector",
         "instruction": "provenance.detectors.instruction:InstructionDetector",
         "hidden": "provenance.detectors.hidden:HiddenDetector",
+        "marks": "provenance.detectors.marks:MarksDetector",
         "residue": "provenance.detectors.residue:ResidueDetector",
     },
 )

@@ -10,6 +10,9 @@
 | `retrieved`     | array of `{"chunk_id", "text"}` or of chunk ids | no       |
 | `cited`         | array of chunk ids                             | no       |
 | `index_version` | string                                         | no       |
+| `question`      | string, what was asked                         | no       |
+| `trace_id`      | string, trace of the request                   | no       |
+| `mark`          | string, the provenance mark it was served with | no       |
 
 Other fields are ignored. A line that cannot be used is reported with its number; the others are read.
 """
@@ -18,11 +21,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from corpus.ids import fingerprint
+from corpus.types import EMPTY
 from provenance.answers import AnswerInput, RetrievedText
 
 
@@ -47,11 +51,13 @@ class ImportedAnswers:
         answers: The answers, in the order of the file.
         problems: The lines that could not be used, in order.
         lines: Lines that were not blank: `len(answers) + len(problems)`.
+        notes: Reason to number of values that were missing or unreadable where that cost no answer.
     """
 
     answers: tuple[AnswerInput, ...]
     problems: tuple[LineProblem, ...]
     lines: int
+    notes: Mapping[str, int] = field(default_factory=lambda: EMPTY)
 
 
 def load(lines: Iterable[bytes | str]) -> ImportedAnswers:
@@ -77,6 +83,12 @@ def read(lines: Iterable[bytes | str]) -> Iterator[AnswerInput | LineProblem]:
             yield LineProblem(line=number, message=str(error)[:300] or type(error).__name__)
 
 
+def answer_id_of(system: str, served_at: datetime, text: str) -> str:
+    """Returns the id of an answer that was given none: the same answer gets the same one from every log."""
+    identity = {"system": system, "served_at": served_at.isoformat(), "text": text}
+    return fingerprint("answer", identity)[:32]
+
+
 def _object(line: bytes | str) -> Mapping[str, Any]:
     text = line.decode("utf-8-sig") if isinstance(line, bytes) else line.removeprefix("\ufeff")
     try:
@@ -93,9 +105,8 @@ def _answer(value: Mapping[str, Any]) -> AnswerInput:
     if not text.strip():
         raise ValueError("text: missing or empty; want the text that was served")
     served_at, system = _time(_text(value, "served_at")), _text(value, "system")
-    identity = {"system": system, "served_at": served_at.isoformat(), "text": text}
     return AnswerInput(
-        answer_id=_text(value, "answer_id") or fingerprint("answer", identity)[:32],
+        answer_id=_text(value, "answer_id") or answer_id_of(system, served_at, text),
         text=text,
         system=system,
         model=_text(value, "model"),
@@ -103,6 +114,9 @@ def _answer(value: Mapping[str, Any]) -> AnswerInput:
         retrieved=tuple(_retrieved(item) for item in _array(value, "retrieved")),
         cited=tuple(_chunk_id("cited", item) for item in _array(value, "cited")),
         index_version=_text(value, "index_version"),
+        question=_text(value, "question") or None,
+        trace_id=_text(value, "trace_id"),
+        mark=_text(value, "mark"),
     )
 
 
@@ -135,7 +149,7 @@ def _retrieved(item: Any) -> RetrievedText:
 def _chunk_id(field: str, item: Any) -> str:
     if not isinstance(item, str) or not item:
         raise ValueError(f"{field}: want a chunk id (a string that is not empty), got {item!r:.80}")
-    return item.encode("utf-8", "replace").decode("utf-8")
+    return item.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
 
 
 def _time(text: str) -> datetime:

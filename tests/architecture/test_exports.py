@@ -23,9 +23,12 @@ PUBLIC = (
     "corpus.types",
     "index.reader",
     "index.signing",
+    "ingestion.marking",
     "ingestion.pipeline",
+    "ingestion.recording",
     "ingestion.runtime",
     "ingestion.stages.answers",
+    "ingestion.stages.forget",
 )
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from contracts.load import parse_contract
 from contracts.model import (
+    AnswerSpec,
     CheckSpec,
     Contract,
     EmbedderSpec,
@@ -253,6 +254,8 @@ PARTS: dict[str, tuple[dict[str, Any], str]] = {
     "trust tier": ({"trust": TrustSpec(tier="open")}, "compatible"),
     "trust authors": ({"trust": TrustSpec(authors=("mara",))}, "compatible"),
     "families": ({"families": FamilySpec(similarity=0.7)}, "compatible"),
+    "answers as hashes": ({"answers": AnswerSpec(text="hash")}, "notice"),
+    "answers forgotten sooner": ({"answers": AnswerSpec(retention_days=30)}, "notice"),
     "fewer may vanish": ({"guards": GuardSpec(max_removed_share=0.1)}, "breaking"),
     "more may vanish": ({"guards": GuardSpec(max_removed_share=0.9)}, "compatible"),
     "more must stand": ({"guards": GuardSpec(min_documents=50)}, "breaking"),

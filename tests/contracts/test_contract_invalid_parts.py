@@ -208,6 +208,11 @@ INVALID = [
     ("tier: curated", "tier: closed", "tier: closed", ("unknown trust tier 'closed'", "curated, reviewed, open")),
     ("authors: [Ann, Bo]", "authors: [Ann, no]", "[Ann, no]", ("false is not text", "Quote it")),
     ("authors: [Ann, Bo]", "authors: Ann", "authors: Ann", ("`authors` must be a list of texts",)),
+    ("retention: 400d", "retention: 400", "retention: 400", ("400 is not a retention", "such as 400d")),
+    ("retention: 400d", "retention: 0d", "retention: 0d", ("'0d' is not a retention",)),
+    ("retention: 400d", "retention: 36501d", "36501d", ("at most 36500d",)),
+    ("text: hash", "text: hashes", "hashes", ("unknown choice of what is kept 'hashes'", "'hash'")),
+    ("text: hash", "texts: hash", "texts: hash", ("unknown key `texts`", "'text'")),
     ("similarity: 0.75", "similarity: 0.2", "similarity: 0.2", ("from 0.5 to 1",)),
     ("similarity: 0.75", "jaccard: 0.75", "jaccard", ("unknown key `jaccard`", "similarity")),
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from contracts.evaluate import batch_columns, batch_report, row_violations
 from contracts.facts import BatchFacts
 from contracts.load import parse_contract, problems_of
 from contracts.model import (
+    AnswerSpec,
     CheckSpec,
     Contract,
     FamilySpec,
@@ -100,6 +101,7 @@ def test_everything_that_a_full_contract_says_is_in_the_model() -> None:
     assert contract.triage == TriageSpec(persons=2)
     assert contract.trust == TrustSpec(tier="curated", authors=("Ann", "Bo"))
     assert contract.families == FamilySpec(similarity=0.75)
+    assert contract.answers == AnswerSpec(text="hash", retention_days=400)
     assert contract.golden == (
         GoldenQuestion(
             id="q-torque",
@@ -137,6 +139,7 @@ def test_nothing_is_said_where_a_contract_says_nothing() -> None:
     contract = parse_contract(VALID, "kb")
     assert (contract.repair, contract.quality, contract.triage) == (RepairSpec(), QualitySpec(), TriageSpec())
     assert (contract.trust, contract.families) == (TrustSpec(), FamilySpec())
+    assert contract.answers == AnswerSpec(text="keep", retention_days=None)
     assert contract.golden[0].relevant_doc_ids == ("policies/refunds.md",)
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from corpus.catalog import answers, postings
+from corpus.catalog import answers, forgotten, postings
 from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
 from corpus.ids import text_digest
@@ -150,12 +150,12 @@ def test_forgetting_leaves_nothing_but_what_the_same_text_still_needs(catalog: C
         if packed:
             answers.pack(tx, least=1)
         assert answers.known_text(tx, text_digest("Served twice."))
-        assert answers.forget(tx, ["first", "alone", "nobody"]) == 2
+        assert forgotten.remove(tx, ["first", "alone", "nobody"]) == 2
         assert answers.holders(tx, [ONE, TWO, THREE]) == {"again1": (ONE, TWO)}
         assert not answers.known_text(tx, text_digest("Once."))
-        assert answers.forget(tx, ["again1", "again2"]) == 2
+        assert forgotten.remove(tx, ["again1", "again2"]) == 2
         assert answers.holders(tx, [ONE, TWO, THREE]) == {}
-        assert (answers.count(tx), postings.loose(tx), answers.forget(tx, ["first"])) == (0, 0, 0)
+        assert (answers.count(tx), postings.loose(tx), forgotten.remove(tx, ["first"])) == (0, 0, 0)
 
 
 def test_few_loose_keys_are_not_worth_packing(catalog: Catalog) -> None:

@@ -84,6 +84,7 @@ def test_every_param_has_a_type_and_a_description(described: dict[str, Any]) -> 
         ("corpus_release__policies", "version", [None, 3], [0, "3"]),
         ("corpus_reconcile", "contract", [None, "policies"], ["unknown"]),
         ("answers_import", "path", ["answers.jsonl"], ["", None]),
+        ("answers_import", "format", ["auto", "native", "otlp"], ["csv", None]),
     ],
 )
 def test_the_schemas_let_in_what_is_meant(

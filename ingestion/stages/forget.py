@@ -1,0 +1,83 @@
+"""Forgetting answers: those whose term is over, and those that somebody wants erased.
+
+An erased answer can no longer be the ground of a decision, so the documents that were judged by it are looked
+at again. One whose term is over was judged rightly in its time: what was decided by it stands.
+"""
+
+from __future__ import annotations
+
+from corpus.catalog import answers, documents, forgotten
+from corpus.errors import ConfigurationError
+from corpus.ids import new_run_id
+from corpus.receipts import Receipt
+from corpus.types import utc_now
+from ingestion.runtime import Runtime
+
+
+def erase(runtime: Runtime, answer_id: str, *, reason: str, actor: str) -> Receipt:
+    """Removes an answer for good, and refuses it from now on.
+
+    Args:
+        runtime: The project.
+        answer_id: The answer; it need not be registered yet.
+        reason: Why; it stands in the audit log for ever, so it must not say what the answer said.
+        actor: Who.
+
+    Returns:
+        A receipt with the figures `erased` (0 where it was before), `registered` (whether the registry held it)
+        and `documents_to_look_at`.
+
+    Raises:
+        ConfigurationError: There is no reason, or nobody's name.
+    """
+    for name, value in (("an answer id", answer_id), ("a reason", reason), ("a name", actor)):
+        if not value.strip():
+            raise ConfigurationError(f"erasing an answer needs {name}, and got an empty text.")
+    with runtime.catalog.transaction() as tx:
+        registered = answers.get(tx, [answer_id])
+        judged = forgotten.judged_by(tx, [answer_id])
+        number = sum(len(doc_ids) for doc_ids in judged.values())
+        done = forgotten.erase(tx, answer_id, reason=reason.strip(), actor=actor.strip(), documents=number)
+        for contract, doc_ids in judged.items() if done else ():
+            documents.look_again(tx, contract, doc_ids=doc_ids)
+    return Receipt(
+        stage="answers.erase",
+        contract="",
+        run_id=new_run_id(),
+        key=forgotten.id_digest(answer_id),
+        figures={
+            "erased": int(done),
+            "registered": len(registered) if done else 0,
+            "documents_to_look_at": number if done else 0,
+        },
+    )
+
+
+def prune(runtime: Runtime, *, dry_run: bool = False) -> Receipt:
+    """Removes the answers whose term is over, with their grams.
+
+    Args:
+        runtime: The project.
+        dry_run: Say how many, and remove none.
+
+    Returns:
+        A receipt with the figures `expired` and `removed`.
+    """
+    now = utc_now()
+    with runtime.catalog.reading() as tx:
+        found = forgotten.count_expired(tx, now)
+    removed = 0
+    while not dry_run:
+        # A part at a time: on SQLite nobody else can write meanwhile.
+        with runtime.catalog.transaction() as tx:
+            done = forgotten.remove(tx, forgotten.expired(tx, now))
+        removed += done
+        if not done:
+            break
+    return Receipt(
+        stage="answers.prune",
+        contract="",
+        run_id=new_run_id(),
+        key="answers",
+        figures={"expired": found, "removed": removed},
+    )

@@ -1,0 +1,192 @@
+"""Importing answers in each format, keeping only what may be kept, and forgetting on time and on demand."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from laws.handbook import NAME, Project
+from provenance_parts.otlp_exports import export, span
+from sqlalchemy import text
+
+from corpus.catalog import answers, audit, forgotten
+from corpus.errors import ConfigurationError, ContractError
+from corpus.ids import text_digest
+from corpus.types import utc_now
+from ingestion.stages import forget
+from ingestion.stages.answers import import_answers
+
+SOURCE = (
+    "The refund window for hardware is thirty days from the day of delivery. Batteries are excluded once their seal "
+    "is broken, and software licences may be returned only while they have not been activated. "
+) * 3
+ANSWER = (
+    "You can send the device back within a month after it reached you, but note three exceptions that often surprise "
+    "people: opened battery packs stay with you, activated licence keys cannot be undone, and gift orders are "
+    "credited to whoever paid. Start by printing the label from your account page, pack the item with every cable "
+    "that came along, and drop it at any partner shop before the deadline printed on the label."
+)
+QUESTION = "May Mara send her device back?"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.create(tmp_path / "project")
+
+
+def line(answer_id: str = "a1", *, days: int = 10, index: str = f"{NAME}/v000001", **values: Any) -> dict[str, Any]:
+    return {
+        "answer_id": answer_id,
+        "text": ANSWER,
+        "question": QUESTION,
+        "system": "helpdesk",
+        "served_at": (utc_now() - timedelta(days=days)).isoformat(),
+        "retrieved": [{"chunk_id": "c1", "text": SOURCE}],
+        "index_version": index,
+        **values,
+    }
+
+
+def log(project: Project, *lines: Any, name: str = "answers.jsonl") -> Path:
+    path = project.folder / name
+    path.write_text("".join(json.dumps(item) + "\n" for item in lines))
+    return path
+
+
+def declare(project: Project, value: str) -> None:
+    text = project.contract_path.read_text().rstrip("\n")
+    project.contract_path.write_text(f"{text}\n  - property: ragAnswers\n    vendor: stemma\n    value: {value}\n")
+
+
+def write_pages(project: Project) -> None:
+    """A page that repeats the answer, and the one that it rests on."""
+    project.write("copied", "# Refunds\n\n" + ANSWER)
+    project.write("policy", "# Refund policy\n\n" + SOURCE)
+
+
+def stored(project: Project) -> str:
+    """All that the catalog's tables of answers hold, as one text."""
+    with project.runtime.catalog.engine.connect() as connection:
+        names = ("answers", "answer_grams", "answers_erased", "audit_log")
+        return "\n".join(repr(row) for name in names for row in connection.execute(text(f"SELECT * FROM {name}")))
+
+
+def trace() -> dict[str, Any]:
+    found = json.dumps([{"id": "c1", "score": 1.0, "content": SOURCE}])
+    end = int((utc_now().timestamp() - 1_767_225_600) - 86_400)
+    said = json.dumps([{"role": "assistant", "content": ANSWER}])
+    return export(
+        span("retrieve", {"gen_ai.operation.name": "retrieval", "gen_ai.retrieval.documents": found}, end=end - 1),
+        span("chat", {"gen_ai.operation.name": "chat", "gen_ai.output.messages": said}, end=end),
+    )
+
+
+@pytest.mark.parametrize("file_format", ["auto", "otlp"])
+def test_a_trace_registers_an_answer_that_is_known_when_it_comes_back(project: Project, file_format: str) -> None:
+    path = log(project, trace(), {"resourceSpans": 1}, name="traces.jsonl")
+    imported = import_answers(project.runtime, path, file_format=file_format)
+    assert imported.inputs == ("otlp",)
+    assert imported.figures["registered"] == 1
+    assert imported.figures["log.not_a_list"] == 1
+    assert import_answers(project.runtime, path).figures["known"] == 1
+    write_pages(project)
+    assert project.ingest().counts.quarantined == 1
+
+
+def test_a_wrong_format_says_so(project: Project) -> None:
+    path = log(project, line())
+    with pytest.raises(ConfigurationError, match=r"no answer format 'csv'\. Valid: auto, native, otlp"):
+        import_answers(project.runtime, path, file_format="csv")
+    wrong = import_answers(project.runtime, path, file_format="otlp")
+    assert (wrong.figures["registered"], wrong.figures["known"]) == (0, 0)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        import_answers(project.runtime, project.folder)
+
+
+def test_many_refused_lines_are_all_counted_and_the_first_are_named(project: Project) -> None:
+    receipt = import_answers(project.runtime, log(project, *([1] * 300)))
+    assert receipt.figures["refused"] == 300
+    assert len(receipt.outputs) == 201
+    assert receipt.outputs[-1] == "and 100 more"
+
+
+def test_where_only_hashes_may_be_kept_no_word_is_stored_and_it_is_still_known(project: Project) -> None:
+    declare(project, "{text: hash, retention: 400d}")
+    import_answers(project.runtime, log(project, line()))
+    with project.runtime.catalog.reading() as tx:
+        record = answers.get(tx, ["a1"])["a1"]
+    assert (record.text, record.question, record.text_sha256) == (None, None, text_digest(ANSWER))
+    assert record.expires_at is not None
+    assert record.expires_at - record.served_at == timedelta(days=400)
+    left = stored(project)
+    assert not any(word in left for word in ("battery", "Mara", "device"))
+    write_pages(project)
+    assert project.ingest().counts.quarantined == 1
+
+
+def test_an_answer_from_nowhere_is_kept_as_the_strictest_contract_says(project: Project) -> None:
+    declare(project, "{text: hash}")
+    lines = [line("named", index="other-index/v000003"), line("nameless", index="")]
+    import_answers(project.runtime, log(project, *lines))
+    with project.runtime.catalog.reading() as tx:
+        assert [record.text for record in answers.get(tx, ["named", "nameless"]).values()] == [None, None]
+
+
+def test_nothing_is_registered_while_what_may_be_kept_is_not_known(project: Project) -> None:
+    declare(project, "{text: hashed}")
+    with pytest.raises(ContractError, match="unknown choice of what is kept 'hashed'"):
+        import_answers(project.runtime, log(project, line()))
+    with project.runtime.catalog.reading() as tx:
+        assert answers.count(tx) == 0
+
+
+def test_a_term_that_is_over_is_not_begun_again(project: Project) -> None:
+    declare(project, "{retention: 30d}")
+    path = log(project, line("old", days=31), line("new", days=29, text=ANSWER + " Ask us."))
+    receipt = import_answers(project.runtime, path)
+    assert (receipt.figures["registered"], receipt.figures["expired"]) == (1, 1)
+    with project.runtime.catalog.transaction() as tx:
+        tx.execute(text("UPDATE answers SET expires_at = served_at"))
+    assert forget.prune(project.runtime, dry_run=True).figures == {"expired": 1, "removed": 0}
+    assert forget.prune(project.runtime).figures == {"expired": 1, "removed": 1}
+    assert forget.prune(project.runtime).figures == {"expired": 0, "removed": 0}
+    assert "battery" not in stored(project)
+
+
+def test_what_was_decided_by_an_answer_stands_when_its_term_is_over(project: Project) -> None:
+    import_answers(project.runtime, log(project, line()))
+    write_pages(project)
+    project.ingest()
+    with project.runtime.catalog.transaction() as tx:
+        tx.execute(text("UPDATE answers SET expires_at = served_at"))
+    forget.prune(project.runtime)
+    assert project.ingest().counts.unchanged == 2
+
+
+def test_an_erased_answer_stays_erased_and_what_it_judged_is_looked_at_again(project: Project) -> None:
+    path = log(project, line())
+    import_answers(project.runtime, path)
+    write_pages(project)
+    assert project.ingest().counts.quarantined == 1
+    done = forget.erase(project.runtime, "a1", reason="asked by mail", actor="ada")
+    assert done.figures == {"erased": 1, "registered": 1, "documents_to_look_at": 1}
+    again = forget.erase(project.runtime, "a1", reason="asked twice", actor="ada")
+    assert again.figures == {"erased": 0, "registered": 0, "documents_to_look_at": 0}
+    assert import_answers(project.runtime, path).figures["erased"] == 1
+    left = stored(project)
+    assert not any(word in left for word in ("battery", "Mara", "a1'"))
+    receipt = project.ingest()
+    assert (receipt.counts.indexed, receipt.counts.quarantined) == (1, 0)
+    with project.runtime.catalog.reading() as tx:
+        assert answers.count(tx) == 0
+        assert audit.verify(tx).broken_at is None
+        assert forgotten.tombstone(tx, "a1") is not None
+
+
+@pytest.mark.parametrize("values", [("", "r", "a"), ("a1", " ", "a"), ("a1", "r", "")])
+def test_erasing_needs_an_id_a_reason_and_a_name(project: Project, values: tuple[str, str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="got an empty text"):
+        forget.erase(project.runtime, values[0], reason=values[1], actor=values[2])
