@@ -168,7 +168,7 @@ class _Rules:
 
 
 def _rules_for(chunk: str) -> _Rules:
-    """Returns the patterns that know the letters of a chunk; those for all letters take a tenth of a second to compile."""
+    """Returns the patterns that know the letters of a chunk; those for all letters take .1 s to compile."""
     if chunk.isascii():
         return _ascii_rules()
     return _rules() if _OTHER.search(chunk) else _latin_rules()
