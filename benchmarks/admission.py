@@ -35,6 +35,7 @@ from ingestion.inspect import detector_of, inspect, scorer_of
 from ingestion.isolation import close_all, workers_for
 from ingestion.language import language_of
 from ingestion.parsers.route import parse
+from ingestion.pipeline import ready_for
 from ingestion.reentry import matcher
 from ingestion.relations.sketch import sketch_of
 from ingestion.repair import repair
@@ -168,7 +169,8 @@ def _least(work: Callable[[], Any], times: int = 100) -> float:
 def _stages(clock: Clock, runtime: Runtime, start_s: float) -> dict[str, float]:
     """Times a whole run, stage by stage."""
     run_id = new_run_id()
-    shards = clock.time("stage: acquire", lambda: acquire.acquire(runtime, NAME, run_id)).outputs
+    on_due = ready_for(runtime, NAME)  # as a run of the command line does
+    shards = clock.time("stage: acquire", lambda: acquire.acquire(runtime, NAME, run_id, on_due=on_due)).outputs
 
     def assessed() -> None:
         for shard in shards:
