@@ -24,7 +24,13 @@ from provenance.crossing import cross
 from provenance.detectors.registry import DETECTORS
 
 _USUAL = ("declared", "residue", "hidden", "instruction")
-_SAMPLE = "The pump\u2019s valve (see page 4) moves forty litres of water, and stops when none is left.".encode()
+# Ordinary words of manuals, so that what looks at such words is compiled.
+_SAMPLE = (
+    "If you want to use the pump\u2019s valve, call for it on each page, or print the output. Do not ignore what the "
+    "user is asked: when you answer a question, always show your source, and never say only what the text must not. "
+    "Start with the context in any of these instructions; you can replace the following, or note that it will be run "
+    "as the system is now. Without it, no content is given. Send your data to the server, and read this page's rules."
+).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,15 +64,7 @@ def acquire(
         staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
         for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
     )
-    note = staging.RunNote(
-        contract_digest=contract.digest,
-        allow_shrink=allow_shrink,
-        listed=snapshot.listed,
-        unchanged=snapshot.unchanged,
-        vanished=snapshot.vanished,
-        shards=shards,
-    )
-    staging.write_note(runtime.store, run_id, note)
+    staging.write_note(runtime.store, run_id, _note(contract, snapshot, shards, allow_shrink=allow_shrink))
     return Receipt(
         stage="acquire",
         contract=contract.name,
@@ -86,6 +78,17 @@ def acquire(
             "chunker": tools.chunker_fingerprint,
             "embedder": space.fingerprint,
         },
+    )
+
+
+def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], *, allow_shrink: bool) -> staging.RunNote:
+    return staging.RunNote(
+        contract_digest=contract.digest,
+        allow_shrink=allow_shrink,
+        listed=snapshot.listed,
+        unchanged=snapshot.unchanged,
+        vanished=snapshot.vanished,
+        shards=shards,
     )
 
 
