@@ -68,7 +68,7 @@ class _Gone(Exception):
     """A worker ended before it answered.
 
     Attributes:
-        code: `timeout`, `memory`, `crash` or `idle`.
+        code: `timeout`, `memory`, `crash`, or `idle` where no document can be the reason.
         how: What is known of how.
     """
 
@@ -200,7 +200,11 @@ class _Worker:
     def _gone(self, *, overdue: bool = False) -> _Gone:
         if not overdue:
             # Its pipe is closed, so it is ending by itself: how it ends is the reason.
-            ended = self._reaped()
+            try:
+                ended = self._reaped()
+            except CradleError:  # what it was forked from is gone, and it with that
+                self.end()
+                return _Gone("idle", "nobody knows how it ended")
             if ended is not None:
                 return self._ended(*ended)
         self.end()
@@ -209,11 +213,7 @@ class _Worker:
     def _reaped(self) -> tuple[int, int] | None:
         until = time.monotonic() + _GRACE_SECONDS
         while time.monotonic() < until:
-            try:
-                ended = self._process.wait(block=False)
-            except CradleError:  # the process that it was forked from is gone, and it with that
-                return self.end()
-            if ended is not None:
+            if (ended := self._process.wait(block=False)) is not None:
                 self.kill()  # what it started
                 self.end()
                 return ended

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -57,4 +57,9 @@ def library() -> Any:
 def prepare() -> None:
     """Imports the library in a thread of its own, while the documents are still being read."""
     if "great_expectations" not in sys.modules and not _lock.locked():
-        threading.Thread(target=library, name="rules-engine", daemon=True).start()
+        threading.Thread(target=_early, name="rules-engine", daemon=True).start()
+
+
+def _early() -> None:
+    with suppress(Exception):  # whoever needs the library is told why it cannot be had
+        library()
