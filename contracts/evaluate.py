@@ -16,6 +16,7 @@ from contracts.model import CheckSpec, Contract
 from contracts.reading.keys import broken_references
 from contracts.reading.promises import is_end, passed
 from contracts.report import ContractReport, RuleResult, report_of, verdict_of
+from contracts.rules import engine
 from contracts.rules.shapes import Rows, ShapeResult, columns_of, run_shape
 from contracts.rules.sql import query_columns, run_queries
 from contracts.rules.table import RULES
@@ -57,6 +58,12 @@ def row_violations(
         for doc_id, words in actual.items():
             found.setdefault(doc_id, []).append(_violation(check, words))
     return {doc_id: tuple(violations) for doc_id, violations in found.items()}
+
+
+def prepare(contract: Contract) -> None:
+    """Imports in a thread what `row_violations` will need: call it where documents are about to be read."""
+    if any(check.scope == "row" and _is_shape(check) for check in contract.checks):
+        engine.prepare()
 
 
 def batch_columns(contract: Contract) -> tuple[str, ...]:

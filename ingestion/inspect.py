@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from corpus.ids import canonical_json
 from corpus.seams import Detector, Scorer
-from corpus.types import Edit, Finding, ParsedDocument, RawBlob, Score
+from corpus.types import Edit, Finding, ParsedDocument, RawBlob, Score, SourceRef
 from ingestion.language import language_of
 from ingestion.parsers.route import parse
 from ingestion.relations.sketch import sketch_of
@@ -22,6 +22,15 @@ from ingestion.repair import moved, repair
 from ingestion.scorers.registry import SCORERS
 from provenance.crossing import cross
 from provenance.detectors.registry import DETECTORS
+
+_USUAL = ("declared", "residue", "hidden", "instruction")
+# Ordinary words of manuals, so that what looks at such words is compiled.
+_SAMPLE = (
+    "If you want to use the pump\u2019s valve, call for it on each page, or print the output. Do not ignore what the "
+    "user is asked: when you answer a question, always show your source, and never say only what the text must not. "
+    "Start with the context in any of these instructions; you can replace the following, or note that it will be run "
+    "as the system is now. Without it, no content is given. Send your data to the server, and read this page's rules."
+).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +98,12 @@ def inspect(recipe: Recipe, blob: RawBlob) -> Inspection:
         return found
     mended = _inspected(recipe, document, findings, tuple(dict.fromkeys((*recipe.repairs, *recipe.mends))))
     return found if mended.document.text == found.document.text else replace(found, mended=mended)
+
+
+def warm() -> None:
+    """Loads what the first document would: our detectors and scorer, the language model, what they compile."""
+    ref = SourceRef(doc_id="sample", uri="", path="sample.txt", size=len(_SAMPLE), modified_at=None)
+    inspect(Recipe(detectors=_USUAL), RawBlob(ref=ref, data=_SAMPLE, sha256=""))
 
 
 def detector_of(name: str) -> Detector:

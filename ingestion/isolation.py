@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -27,23 +25,18 @@ from typing import Any, TypeVar
 from corpus.errors import ConfigurationError, ParseError
 from corpus.settings import Settings
 from corpus.types import RawBlob
+from ingestion.cradle import Cradle, CradleError
 from ingestion.inspect import Inspection, Recipe
-from ingestion.sandbox import IDLE_EXIT, WALL_FACTOR, Answer, missing, packed, peak_bytes, unpacked
+from ingestion.sandbox import IDLE_EXIT, WALL_FACTOR, Answer, missing, packed, unpacked
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_BOOT = (
-    "import json, sys; given = json.loads(sys.argv[1]); sys.path[:] = given['path']; "
-    "from ingestion.sandbox import main; main(given['parent'], given['seconds'], given['memory_mb'])"
-)
-# One document, one core: a library's own threads would only take memory and other documents' time.
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 # The worker's own timers fire first; this is for one whose timers a library has set anew.
 _GRACE_SECONDS = 5.0
 _START_SECONDS = 120.0
 _READ_BYTES = 1 << 20
-# A second worker (a fifth of a second, 60 MB) pays off from about this much work.
+# A second worker (a few milliseconds, 60 MB) pays off from about this much work.
 _DOCUMENTS_PER_WORKER = 16
 _BYTES_PER_WORKER = 100_000
 _TIME_SIGNALS = (signal.SIGPROF, signal.SIGALRM, signal.SIGXCPU)
@@ -75,7 +68,7 @@ class _Gone(Exception):
     """A worker ended before it answered.
 
     Attributes:
-        code: `timeout`, `memory`, `crash` or `idle`.
+        code: `timeout`, `memory`, `crash`, or `idle` where no document can be the reason.
         how: What is known of how.
     """
 
@@ -88,26 +81,16 @@ class _Gone(Exception):
 class _Worker:
     """One process and the two pipes to it. Used by one thread at a time."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.path = _import_path()
+    def __init__(self, limits: Limits, cradle: Cradle) -> None:
+        self.path = cradle.path
         self.served = 0
         self._asked = 0
         self._limits = limits
         self._first_peak = 0
-        given = {
-            "path": self.path, "parent": os.getpid(), "seconds": limits.seconds, "memory_mb": limits.memory_mb,
-        }  # fmt: skip
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [sys.executable, "-W", "ignore", "-c", _BOOT, json.dumps(given)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "TOKENIZERS_PARALLELISM": "false"},
-            start_new_session=True,  # Ctrl-C is the parent's; and what the worker starts dies with it
-        )
-        for pipe in (self._process.stdin, self._process.stdout):
-            os.set_blocking(_fd(pipe), False)
+        try:
+            self._process = cradle.child(limits.seconds, limits.memory_mb)
+        except CradleError as error:
+            raise self._cannot_start(str(error)) from None
         self._await_start()
 
     @property
@@ -141,29 +124,24 @@ class _Worker:
 
     def kill(self) -> None:
         """Ends the process and what it started; does not wait."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def end(self) -> tuple[int, int]:
         """Ends the process, frees what it held, and returns its exit status and its peak memory in bytes."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._process.close()
         if self._process.returncode is not None:
             return self._process.returncode, 0
         self.kill()
-        with contextlib.suppress(ChildProcessError):
-            _, status, usage = os.wait4(self._process.pid, 0)
-            self._process.returncode = os.waitstatus_to_exitcode(status)
-            return self._process.returncode, peak_bytes(usage)
+        with contextlib.suppress(CradleError):
+            ended = self._process.wait(block=True)
+            if ended is not None:
+                return ended
         self._process.returncode = -signal.SIGKILL
         return self._process.returncode, 0
 
     def forget(self) -> None:
         """Lets go of a worker that belongs to the process this one was forked from."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._process.close()
         self._process.returncode = 0
 
     def _await_start(self) -> None:
@@ -173,11 +151,14 @@ class _Worker:
             answer, said = Answer.BROKEN, f"it ended at once ({gone.how})"
         if answer is not Answer.READY:
             self.end()
-            raise ConfigurationError(
-                f"a worker that reads documents cannot start: {str(said).strip()}. Mend the installation, or raise "
-                f"inspect_memory_mb (now {self._limits.memory_mb})."
-            )
+            raise self._cannot_start(str(said))
         self._first_peak = int(said)
+
+    def _cannot_start(self, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"a worker that reads documents cannot start: {why.strip()}. Mend the installation, or raise "
+            f"inspect_memory_mb (now {self._limits.memory_mb})."
+        )
 
     def _exchange(self, request: bytes, deadline: float) -> tuple[int, Answer, Any]:
         """Writes while the worker reads and reads what it writes, until there is a whole answer."""
@@ -219,25 +200,25 @@ class _Worker:
     def _gone(self, *, overdue: bool = False) -> _Gone:
         if not overdue:
             # Its pipe is closed, so it is ending by itself: how it ends is the reason.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return self._ended(*self._reaped())
+            try:
+                ended = self._reaped()
+            except CradleError:  # what it was forked from is gone, and it with that
+                self.end()
+                return _Gone("idle", "nobody knows how it ended")
+            if ended is not None:
+                return self._ended(*ended)
         self.end()
         return _Gone("timeout", "it did not answer")
 
-    def _reaped(self) -> tuple[int, int]:
+    def _reaped(self) -> tuple[int, int] | None:
         until = time.monotonic() + _GRACE_SECONDS
         while time.monotonic() < until:
-            try:
-                pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
-            except ChildProcessError:  # where SIGCHLD is ignored, the kernel keeps no status for anybody
-                return self.end()
-            if pid:
-                self._process.returncode = os.waitstatus_to_exitcode(status)
+            if (ended := self._process.wait(block=False)) is not None:
                 self.kill()  # what it started
                 self.end()
-                return self._process.returncode, peak_bytes(usage)
+                return ended
             time.sleep(0.002)
-        raise subprocess.TimeoutExpired("worker", _GRACE_SECONDS)
+        return None
 
     def _ended(self, status: int, peak: int) -> _Gone:
         if status == IDLE_EXIT:
@@ -273,6 +254,9 @@ class Workers:
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._ordered = 0
+        self._cradles: list[Cradle] = []
+        self._starting = threading.Lock()
         # A worker is told to die with the thread that started it, so the threads live as long as this.
         self._threads = ThreadPoolExecutor(max_workers=limits.workers, thread_name_prefix="inspect")
 
@@ -301,10 +285,23 @@ class Workers:
                 raise
             self._drop(worker)
             first = _Gone("memory", "MemoryError")
-        if first.code != "timeout" and not was_fresh and not self._closed:
-            # What an earlier document left behind must not decide about this one.
+        if (first.code == "idle" or (first.code != "timeout" and not was_fresh)) and not self._closed:
+            # What an earlier document left behind must not decide about this one, nor how long nothing was asked.
             return self._again(recipe, blob)
         raise _said(first, self.limits)
+
+    def prepare(self, documents: int, size: int) -> None:
+        """Starts the workers that documents will need, and does not wait for them.
+
+        Args:
+            documents: How many will be inspected.
+            size: Their bytes.
+        """
+        with self._lock:
+            missing = self._width(documents, size) - self._ordered
+            self._ordered += max(0, missing)
+        for _ in range(missing):
+            self._threads.submit(self._worker)  # one that cannot start says so when it is first asked
 
     def map(
         self, work: Callable[[Item], Result], items: Sequence[Item], *, size: Callable[[Item], int]
@@ -345,12 +342,17 @@ class Workers:
             for worker in {*workers, *self._all}:  # a thread may have been starting one
                 worker.end()
             self._all.clear()
+        for cradle in self._cradles:
+            cradle.close()
+        self._cradles.clear()
 
     def forget(self) -> None:
         """Lets go of everything, in a process that was forked: the workers are the parent's."""
         for worker in self._all:
             worker.forget()
-        self._all = set()
+        for cradle in self._cradles:
+            cradle.forget()
+        self._all, self._cradles = set(), []
 
     def _width(self, documents: int, size: int) -> int:
         return min(self.limits.workers, 1 + max(documents // _DOCUMENTS_PER_WORKER, size // _BYTES_PER_WORKER))
@@ -361,11 +363,19 @@ class Workers:
             return worker
         if worker is not None:
             self._drop(worker)
-        worker = _Worker(self.limits)
+        worker = _Worker(self.limits, self._cradle())
         with self._lock:
             self._all.add(worker)
         self._own.worker = worker
         return worker
+
+    def _cradle(self) -> Cradle:
+        """Returns the process that workers are forked from, one that finds the plug-ins of this moment."""
+        path = _import_path()
+        with self._starting:
+            if not self._cradles or self._cradles[-1].path != path or not self._cradles[-1].is_alive:
+                self._cradles.append(Cradle(path))
+            return self._cradles[-1]
 
     def _drop(self, worker: _Worker) -> None:
         worker.end()
@@ -444,6 +454,26 @@ def workers_for(settings: Settings) -> Iterator[Workers]:
     if workers is None or workers._closed:
         workers = _open[limits] = Workers(limits)
     yield workers
+
+
+class Preparation:
+    """Makes workers ready while documents are still being listed: told of each that will be inspected.
+
+    Args:
+        settings: The settings under which they will be.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._documents = 0
+        self._bytes = 0
+
+    def expect(self, size: int) -> None:
+        """Notes one more document, of so many bytes."""
+        self._documents += 1
+        self._bytes += size
+        with workers_for(self._settings) as workers:
+            workers.prepare(self._documents, self._bytes)
 
 
 def close_all() -> None:

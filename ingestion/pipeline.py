@@ -6,17 +6,20 @@ do; a run that is started again after a kill goes through the same order and fin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Literal
 
+from contracts.evaluate import prepare
 from corpus.catalog import runs
 from corpus.errors import CatalogError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
+from ingestion.isolation import Preparation
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
+from ingestion.snapshot import Entry
 from ingestion.stages import acquire, admit, assess, relate, settle, stage
 from ingestion.stages import reembed as reembedding
 from ingestion.stages import release as releasing
@@ -47,7 +50,14 @@ def ingest(
     """
     run_id = new_run_id()
     with _closing(runtime, run_id):
-        acquired = acquire.acquire(runtime, contract_name, run_id, allow_shrink=allow_shrink, progress=progress)
+        acquired = acquire.acquire(
+            runtime,
+            contract_name,
+            run_id,
+            allow_shrink=allow_shrink,
+            progress=progress,
+            on_due=ready_for(runtime, contract_name),
+        )
         for shard in acquired.outputs:
             assess.assess(runtime, contract_name, run_id, shard, progress=progress)
         shards = relate.relate(runtime, contract_name, run_id, acquired.outputs).outputs
@@ -57,6 +67,22 @@ def ingest(
     if not release:
         return receipt
     return _with_release(receipt, releasing.release(runtime, contract_name, run_id, progress=progress))
+
+
+def ready_for(runtime: Runtime, contract_name: str) -> Callable[[Entry], None]:
+    """Returns what makes this process ready to assess, told of each document that is due.
+
+    Workers start, and the rules' engine is imported, while the rest of the source is hashed; an unchanged run starts
+    and imports nothing.
+    """
+    contract = runtime.contract(contract_name)
+    workers = Preparation(runtime.settings)
+
+    def expect(entry: Entry) -> None:
+        prepare(contract)
+        workers.expect(entry.ref.size)
+
+    return expect
 
 
 def reembed(

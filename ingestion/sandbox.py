@@ -1,4 +1,4 @@
-"""The inside of a worker that inspects documents: its limits, and the loop that answers requests.
+"""The inside of a worker that inspects documents: its limits, the loop that answers requests, and where it comes from.
 
 The kernel enforces the limits, not Python, so that a parser stuck in C code ends too. The limits are
 against documents that run away; they are no wall against somebody who takes a parsing library over.
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
+import json
 import os
 import pickle
 import platform
 import resource
 import select
 import signal
+import socket
 import struct
 import sys
 import traceback
@@ -29,6 +32,8 @@ WALL_FACTOR = 4
 IDLE_SECONDS = 20
 """A worker without work gives its memory back; one start takes a fifth of a second."""
 IDLE_EXIT = 75
+WIDTH = 1 << 16
+"""Bytes of a request to the process that workers are forked from, or of its answer, at most."""
 
 _LENGTH = struct.Struct("<Q")
 # <linux/prctl.h>, <linux/audit.h>, <linux/seccomp.h>, <linux/filter.h>
@@ -88,6 +93,55 @@ def missing(message: bytes | bytearray) -> int:
 def unpacked(message: bytes | bytearray) -> Any:
     """Returns the value of a complete message."""
     return pickle.loads(memoryview(message)[_LENGTH.size :])  # noqa: S301 - our own worker wrote it
+
+
+def cradle(parent: int) -> None:
+    """Loads what reads documents, and forks workers on request until the parent closes the socket or ends.
+
+    Args:
+        parent: Process id of who started this process.
+    """
+    control = socket.socket(fileno=os.dup(0))
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.close(nowhere)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    broken = ""
+    try:
+        _loaded()
+    except BaseException:  # noqa: BLE001 - whatever it is, the parent must be told
+        broken = traceback.format_exc(limit=-3)
+    gc.collect()
+    gc.freeze()  # so that no collection in a worker writes to the pages that it shares
+    while os.getppid() == parent:
+        message, fds, _, _ = socket.recv_fds(control, WIDTH, 2)
+        if not message:
+            return
+        said = {"broken": broken[-4_000:]} if broken else {"answer": _obeyed(json.loads(message), fds, control)}
+        for fd in fds:
+            os.close(fd)
+        control.sendall(json.dumps(said).encode())
+
+
+def _obeyed(request: dict[str, Any], fds: list[int], control: socket.socket) -> Any:
+    """Starts a worker and returns its process id, or says how one ended: exit status and peak memory."""
+    if "wait" in request:
+        pid, status, usage = os.wait4(request["wait"], 0 if request["block"] else os.WNOHANG)
+        return [os.waitstatus_to_exitcode(status), peak_bytes(usage)] if pid else None
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        control.close()
+        os.setsid()  # what the worker starts dies with it
+        for fd, place in zip(fds, (0, 1), strict=True):
+            os.dup2(fd, place)
+            os.close(fd)
+        main(parent, request["seconds"], request["memory_mb"])
+    finally:
+        os._exit(0)
 
 
 def main(parent: int, seconds: float, memory_mb: int) -> None:
@@ -211,8 +265,9 @@ def _prctl(option: int, *arguments: Any) -> bool:
 
 def _loaded() -> Callable[..., Any]:
     """Imports what every document needs, so that no document pays for it."""
-    from ingestion.inspect import inspect  # noqa: PLC0415 - the limits come first
+    from ingestion.inspect import inspect, warm  # noqa: PLC0415 - the limits come first
 
+    warm()
     return inspect
 
 

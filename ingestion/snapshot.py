@@ -6,7 +6,7 @@ vanished. A source that suddenly lists (almost) nothing trips a guard before any
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -80,13 +80,19 @@ def is_due(entry: Entry, known: DocumentState | None, now: datetime) -> bool:
     return known.due_at is not None and known.due_at <= now
 
 
-def plan_snapshot(entries: Iterator[Entry], known: Mapping[str, DocumentState], now: datetime) -> Snapshot:
+def plan_snapshot(
+    entries: Iterator[Entry],
+    known: Mapping[str, DocumentState],
+    now: datetime,
+    on_due: Callable[[Entry], None] = lambda _: None,
+) -> Snapshot:
     """Compares a listing with what is known, in one pass.
 
     Args:
         entries: The listing, read once; only due entries are kept in memory.
         known: The catalog's states by document id.
         now: The moment of the run, aware.
+        on_due: Told of each due entry as it is found.
     """
     due: list[Entry] = []
     seen: set[str] = set()
@@ -95,6 +101,7 @@ def plan_snapshot(entries: Iterator[Entry], known: Mapping[str, DocumentState], 
         seen.add(entry.ref.doc_id)
         if is_due(entry, standing, now):
             due.append(replace(entry, seen=mark_of(standing)))
+            on_due(entry)
     gone = (state for doc_id, state in known.items() if state.state != "gone" and doc_id not in seen)
     vanished = tuple(sorted((state.doc_id, mark_of(state)) for state in gone))
     return Snapshot(listed=len(seen), due=tuple(due), unchanged=len(seen) - len(due), vanished=vanished)

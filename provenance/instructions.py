@@ -18,11 +18,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 from corpus.errors import ConfigurationError
 from corpus.types import Span
+from provenance.vocabulary import Vocabulary, vocabulary_of, words_in
 
 THRESHOLD = 0.9
 """Weight of the different cues of a passage from which it is reported (set on the development sets)."""
@@ -38,6 +39,8 @@ _SENTENCE = 150
 _MENTIONED = 0.4
 _SHOWN = 0.3
 _LOOK_BACK = 90
+_KEPT = 500
+"""Characters from which a text is the document's and not a label in it: other detectors ask for its words too."""
 
 GROUPS = {
     "DET": r"(?:all|any|of|the|these|those|your|my|our|this|that|every|other|such|both|each|whatever|and|or)",
@@ -73,7 +76,7 @@ _MENTION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Cue:
     """One sign of an order.
 
@@ -82,14 +85,21 @@ class Cue:
         weight: How much it counts.
         order: Whether the verb at its start must have the form of an order.
         firsts: What it starts with, lower case.
-        pattern: The whole, matched where one of `firsts` stands.
+        hints: Parts of words, one of which is in the text wherever the pattern matches; empty where none is told.
+        source: The whole as a regular expression, matched where one of `firsts` stands.
     """
 
     name: str
     weight: float
     order: bool
     firsts: tuple[str, ...]
-    pattern: re.Pattern[str]
+    hints: tuple[str, ...]
+    source: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The whole, compiled when a text first holds its words: all of them cost half a second."""
+        return re.compile(self.source)
 
     @property
     def kind(self) -> str:
@@ -159,9 +169,11 @@ def cues() -> tuple[Cue, ...]:
 
 def _cue(line: str) -> Cue:
     columns = line.split("\t")
-    if len(columns) != 5 or columns[2] not in {"i", "-"}:
-        raise ConfigurationError(f"instructions.tsv: want id, weight, form, first words, rest; got {line[:80]!r}")
-    name, weight, form, firsts, rest = columns
+    if len(columns) != 6 or columns[2] not in {"i", "-"}:
+        raise ConfigurationError(
+            f"instructions.tsv: want id, weight, form, first words, hints, rest; got {line[:80]!r}"
+        )
+    name, weight, form, firsts, hints, rest = columns
     words = tuple(re.split(r"(?<![<])\|(?!>)", firsts))
     for group, pattern in GROUPS.items():
         rest = rest.replace(f"<{group}>", pattern)
@@ -172,7 +184,8 @@ def _cue(line: str) -> Cue:
         weight=float(weight),
         order=form == "i",
         firsts=words,
-        pattern=re.compile(f"{boundary}(?:{start}){boundary}{_spaced(rest)}"),
+        hints=() if hints == "-" else tuple(hints.split("|")),
+        source=f"{boundary}(?:{start}){boundary}{_spaced(rest)}",
     )
 
 
@@ -187,34 +200,63 @@ def _blank(found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Start:
+    """A cue, and what else stands in a text where it starts with a certain word: one of the sets of words."""
+
+    cue: Cue
+    others: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
-    words: dict[str, tuple[Cue, ...]]
-    signs: dict[str, tuple[Cue, ...]]
+    words: dict[str, tuple[_Start, ...]]
+    signs: dict[str, tuple[_Start, ...]]
 
 
 @cache
 def _table(*, strong: bool) -> _Table:
     """Returns the strong or the weak cues: by the first word that they start with, or by the sign."""
-    words: dict[str, dict[str, Cue]] = {}
-    signs: dict[str, dict[str, Cue]] = {}
+    words: dict[str, dict[str, _Start]] = {}
+    signs: dict[str, dict[str, _Start]] = {}
     for cue in cues():
         if (cue.weight >= _STRONG) is not strong:
             continue
         for first in cue.firsts:
             word = _WORD.match(first)
             table, key = (words, word[0]) if word else (signs, first)
-            table.setdefault(key, {})[cue.name] = cue
+            others = frozenset(words_in(first)[1:] if word else ())
+            known = table.setdefault(key, {}).get(cue.name)
+            table[key][cue.name] = _Start(cue, (*(known.others if known else ()), others))
     return _Table(_tuples(words), _tuples(signs))
 
 
-def _tuples(table: dict[str, dict[str, Cue]]) -> dict[str, tuple[Cue, ...]]:
+def _tuples(table: dict[str, dict[str, _Start]]) -> dict[str, tuple[_Start, ...]]:
     return {key: tuple(found.values()) for key, found in table.items()}
+
+
+def _starts(vocabulary: Vocabulary, table: _Table) -> dict[str, tuple[Cue, ...]]:
+    """Returns, by the word or sign that they start with, the cues that may stand in a text."""
+    words = ((word, table.words[word]) for word in vocabulary.words & table.words.keys())
+    found = (
+        (key, tuple(start.cue for start in starts if _may(vocabulary, start)))
+        for key, starts in (*words, *table.signs.items())
+    )
+    return {key: live for key, live in found if live}
+
+
+def _may(vocabulary: Vocabulary, start: _Start) -> bool:
+    if not any(vocabulary.words >= others for others in start.others):
+        return False
+    return not start.cue.hints or any(map(vocabulary.has_part, start.cue.hints))
 
 
 def _hits(lowered: str) -> list[_Hit]:
     """Returns the strong hits, and the weak ones around them: alone those say nothing, and are not looked for."""
-    strong = list(_within(lowered, _table(strong=True), 0, len(lowered)))
-    weak = _table(strong=False)
+    vocabulary = vocabulary_of(lowered) if len(lowered) > _KEPT else Vocabulary(lowered)
+    strong = list(_within(lowered, _starts(vocabulary, _table(strong=True)), 0, len(lowered)))
+    if not strong:
+        return []
+    weak = _starts(vocabulary, _table(strong=False))
     around = (hit for low, high in _around(strong, len(lowered)) for hit in _within(lowered, weak, low, high))
     return sorted([*strong, *around], key=lambda hit: (hit.start, -hit.weight, hit.cue.name))
 
@@ -231,16 +273,20 @@ def _around(hits: Iterable[_Hit], length: int) -> list[tuple[int, int]]:
     return stretches
 
 
-def _within(lowered: str, table: _Table, low: int, high: int) -> Iterator[_Hit]:
-    for word in _WORD.finditer(lowered, low, high):
-        found = table.words.get(word[0])
-        if found is not None:
-            yield from _at(lowered, word.start(), found)
-    for sign, found in table.signs.items():
-        place = lowered.find(sign, low, high)
+def _within(lowered: str, starts: dict[str, tuple[Cue, ...]], low: int, high: int) -> Iterator[_Hit]:
+    for key, found in starts.items():
+        whole = key[0].isalnum()
+        place = lowered.find(key, low, high)
         while place >= 0:
-            yield from _at(lowered, place, found)
-            place = lowered.find(sign, place + len(sign), high)
+            end = place + len(key)
+            if not (whole and _goes_on(lowered, place, end, low, high)):
+                yield from _at(lowered, place, found)
+            place = lowered.find(key, end, high)
+
+
+def _goes_on(lowered: str, start: int, end: int, low: int, high: int) -> bool:
+    """Whether a stretch is only part of a word."""
+    return (start > low and lowered[start - 1].isalnum()) or (end < high and lowered[end].isalnum())
 
 
 def _at(lowered: str, place: int, found: Iterable[Cue]) -> Iterator[_Hit]:

@@ -34,13 +34,19 @@ SIGNS = {
 """What is looked for; part of the detector's fingerprint."""
 
 _MARKS = "?？؟"  # noqa: RUF001 - Chinese and Arabic question marks are meant
-_SENTENCE = re.compile(rf"[^.!{_MARKS}。\n]{{1,400}}(?:[{_MARKS}]|[.!。](?=\s|$)|\n|$|.)")
+_LONGEST_SENTENCE = 400
+_LEAST_WORDS = 3
+_MARK = re.compile(f"[{_MARKS}]")
+_ENDS = f".!{_MARKS}。\n"
+_SENTENCE = re.compile(rf"[^.!{_MARKS}。\n]{{1,{_LONGEST_SENTENCE}}}(?:[{_MARKS}]|[.!。](?=\s|$)|\n|$|.)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _SIGNS_OF_CODE = re.compile(r"[=<>{}()\\|`$]|->|::")
 _MOST_SENTENCES = 20_000
 _LONGEST_ENTRY = 60
 _BETWEEN = ",;\n|•·"
 _ENTRY = re.compile(f"[{_BETWEEN}]+")
+_LEAST_LIST = LEAST_KEYWORDS * len("ab cd,") - 1
+"""Characters of a list of so many different phrases of two words."""
 _STOP_WORDS = "the a an of and or for to in on with by at from as is are be your our this that how what"
 _STOP = frozenset(_STOP_WORDS.split())
 
@@ -75,7 +81,7 @@ def stuffing_of(text: str) -> Stuffing | None:
 
 
 def _questions(text: str) -> Stuffing | None:
-    if sum(text.count(mark) for mark in _MARKS) < LEAST_QUESTIONS:
+    if sum(text.count(mark) for mark in _MARKS) < LEAST_QUESTIONS or not _may_be_questions(text):
         return None
     open_ones = _unanswered(list(_sentences(text)))
     if len({sentence.words for sentence in open_ones}) < LEAST_QUESTIONS:
@@ -87,6 +93,19 @@ def _questions(text: str) -> Stuffing | None:
     return Stuffing(sign="questions", items=len(open_ones), share=round(share, 2), span=span)
 
 
+def _may_be_questions(text: str) -> bool:
+    """Whether what stands before the question marks could be enough: a bound from above, at a fraction of the time."""
+    count = size = 0
+    for mark in _MARK.finditer(text):
+        low = max(0, mark.start() - _LONGEST_SENTENCE)
+        start = max(low, *(text.rfind(end, low, mark.start()) + 1 for end in _ENDS))
+        asked = text[start : mark.end()]
+        if start > low and (_SIGNS_OF_CODE.search(asked) or len(_WORD.findall(asked.lower())) < _LEAST_WORDS):
+            continue
+        count, size = count + 1, size + len(asked)
+    return count >= LEAST_QUESTIONS and size / len(text) >= LEAST_SHARE
+
+
 def _sentences(text: str) -> Iterator[_Sentence]:
     for number, match in enumerate(_SENTENCE.finditer(text)):
         if number >= _MOST_SENTENCES:
@@ -94,7 +113,7 @@ def _sentences(text: str) -> Iterator[_Sentence]:
         said = match[0].rstrip()
         words = tuple(_WORD.findall(said.lower()))
         if words:
-            asks = said[-1:] in _MARKS and len(words) >= 3 and not _SIGNS_OF_CODE.search(said)
+            asks = said[-1:] in _MARKS and len(words) >= _LEAST_WORDS and not _SIGNS_OF_CODE.search(said)
             yield _Sentence(Span(start=match.start(), end=match.end()), asks, words)
 
 
@@ -117,7 +136,7 @@ def _keywords(text: str) -> Stuffing | None:
     """Returns the longest list of short entries that turns round one word and repeats its words."""
     best: Stuffing | None = None
     for start, paragraph in _paragraphs(text):
-        if sum(paragraph.count(mark) for mark in _BETWEEN) < LEAST_KEYWORDS - 1:
+        if len(paragraph) < _LEAST_LIST or sum(paragraph.count(mark) for mark in _BETWEEN) < LEAST_KEYWORDS - 1:
             continue
         found = _turning(paragraph, start)
         if found is not None and (best is None or found.items > best.items):

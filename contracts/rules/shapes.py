@@ -1,6 +1,6 @@
 """Shape rules, run by Great Expectations over a pandas batch of documents.
 
-The library is imported on first use: its import costs 2.4 s, and a contract is often only read. It gets
+The library is imported on first use (`engine`): its import costs seconds, and a contract is often only read. It gets
 a frame in memory and an ephemeral context; nothing is written and nobody is called.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.model import CheckSpec
+from contracts.rules.engine import library
 from corpus.errors import ContractError
 from corpus.ids import canonical_json
 
@@ -111,9 +112,8 @@ _NO_ARGUMENTS = ("nullValues", "duplicateValues")
 
 
 def _validate(forms: Sequence[tuple[str, dict[str, Any]]], rows: Rows, columns: Sequence[str]) -> list[Any]:
-    import great_expectations as gx  # noqa: PLC0415 - costs 2.4 s, which a contract that is only read must not pay
+    gx = library()  # imports pandas too, which a contract that is only read must not pay for
     import pandas as pd  # noqa: PLC0415
-    from great_expectations import expectations as library  # noqa: PLC0415
 
     # Plain objects: typed columns would run regular expressions in another engine (RE2) with other rules.
     frame = pd.DataFrame({name: pd.Series([row.get(name) for row in rows], dtype=object) for name in columns})
@@ -124,7 +124,7 @@ def _validate(forms: Sequence[tuple[str, dict[str, Any]]], rows: Rows, columns: 
     complete = {"result_format": "COMPLETE", "unexpected_index_column_names": [_ID]}
     suite = gx.ExpectationSuite(name="contract")
     for number, (name, arguments) in enumerate(forms):
-        suite.add_expectation(getattr(library, _class_name(name))(**arguments, meta={"number": number}))
+        suite.add_expectation(getattr(gx.expectations, _class_name(name))(**arguments, meta={"number": number}))
     results = batch.validate(suite, result_format=complete).results
     return sorted(results, key=lambda result: result.expectation_config.meta["number"])
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 
@@ -91,7 +91,7 @@ def _rejoined(words: list[str], special: dict[str, tuple[str, ...]]) -> tuple[st
 
 def _peel(chunk: str, special: dict[str, tuple[str, ...]]) -> tuple[list[str], str, list[str]]:
     """Takes what may stand before and after a word off its ends, one each at a time."""
-    rules = _rules()
+    rules = _rules_for(chunk)
     before: list[str] = []
     after: list[str] = []
     while chunk and chunk not in special:
@@ -117,9 +117,9 @@ def _peel(chunk: str, special: dict[str, tuple[str, ...]]) -> tuple[list[str], s
 
 def _inside(chunk: str) -> Iterator[str]:
     """Yields the parts of a stretch between hyphens, slashes and commas; an address stays whole."""
-    rules = _rules()
     if not chunk:
         return
+    rules = _rules_for(chunk)
     if "." in chunk and rules.address.match(chunk):
         yield chunk
         return
@@ -136,11 +136,15 @@ def _inside(chunk: str) -> Iterator[str]:
 
 
 class _Rules:
-    """The patterns, made on first use: their character classes are read from the Unicode tables."""
+    """The patterns, made on first use: their character classes are read from the Unicode tables.
 
-    def __init__(self) -> None:
-        letters = [chr(code) for code in (*range(0x3000), *range(0xA640, 0xABFF)) if chr(code).isalpha()]
-        caseless = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    Args:
+        codes: Code points whose letters are looked up; chunks with others need the patterns that know those.
+        caseless: Letters without case beside these, as the inside of a character class.
+    """
+
+    def __init__(self, codes: Iterable[int], caseless: str = "") -> None:
+        letters = [chr(code) for code in codes if chr(code).isalpha()]
         lower = _ranges([char for char in letters if not char.isupper()]) + caseless
         upper = _ranges([char for char in letters if not char.islower()]) + caseless
         every = _ranges(letters) + caseless
@@ -163,9 +167,30 @@ class _Rules:
         )
 
 
+def _rules_for(chunk: str) -> _Rules:
+    """Returns the patterns that know the letters of a chunk; those for all letters take .1 s to compile."""
+    if chunk.isascii():
+        return _ascii_rules()
+    return _rules() if _OTHER.search(chunk) else _latin_rules()
+
+
+# Latin letters with marks, and General Punctuation, which holds no letter.
+_OTHER = re.compile("[^\x00-\u024f\u2000-\u206f]")
+
+
+@cache
+def _ascii_rules() -> _Rules:
+    return _Rules(range(0x80))
+
+
+@cache
+def _latin_rules() -> _Rules:
+    return _Rules(range(0x250))
+
+
 @cache
 def _rules() -> _Rules:
-    return _Rules()
+    return _Rules((*range(0x3000), *range(0xA640, 0xABFF)), "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af")
 
 
 def _ranges(chars: list[str]) -> str:

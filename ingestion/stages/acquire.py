@@ -5,7 +5,7 @@ The floor of an unchanged run is hashing every byte; nothing heavier happens her
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from contracts.model import Contract
@@ -32,6 +32,7 @@ def acquire(
     *,
     allow_shrink: bool = False,
     progress: Progress = NO_PROGRESS,
+    on_due: Callable[[Entry], None] = lambda _: None,
 ) -> Receipt:
     """Finds the documents whose outcome has to be worked out.
 
@@ -41,6 +42,7 @@ def acquire(
         run_id: The run; a second call with the same id replaces the first.
         allow_shrink: Let the run remove more documents than the contract's guard allows.
         progress: Told about each document hashed.
+        on_due: Told of each due document as it is found, so that what reads it can be made ready meanwhile.
 
     Returns:
         A receipt whose outputs are the shards with due documents.
@@ -55,22 +57,14 @@ def acquire(
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
     known, overrides = _open_run(runtime, contract, run_id)
-    snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress))
+    snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress, on_due))
     if not allow_shrink:
         _guard(contract, snapshot, known)
     shards = tuple(
         staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
         for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
     )
-    note = staging.RunNote(
-        contract_digest=contract.digest,
-        allow_shrink=allow_shrink,
-        listed=snapshot.listed,
-        unchanged=snapshot.unchanged,
-        vanished=snapshot.vanished,
-        shards=shards,
-    )
-    staging.write_note(runtime.store, run_id, note)
+    staging.write_note(runtime.store, run_id, _note(contract, snapshot, shards, allow_shrink=allow_shrink))
     return Receipt(
         stage="acquire",
         contract=contract.name,
@@ -84,6 +78,17 @@ def acquire(
             "chunker": tools.chunker_fingerprint,
             "embedder": space.fingerprint,
         },
+    )
+
+
+def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], *, allow_shrink: bool) -> staging.RunNote:
+    return staging.RunNote(
+        contract_digest=contract.digest,
+        allow_shrink=allow_shrink,
+        listed=snapshot.listed,
+        unchanged=snapshot.unchanged,
+        vanished=snapshot.vanished,
+        shards=shards,
     )
 
 
@@ -102,9 +107,16 @@ def _guard(contract: Contract, snapshot: Snapshot, known: Mapping[str, DocumentS
     guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
 
 
-def _look(runtime: Runtime, tools: Tools, known: Mapping[str, DocumentState], progress: Progress) -> Snapshot:
+def _look(
+    runtime: Runtime,
+    tools: Tools,
+    known: Mapping[str, DocumentState],
+    progress: Progress,
+    on_due: Callable[[Entry], None],
+) -> Snapshot:
     progress.start("hashing", len(known))
-    snapshot = plan_snapshot(_entries(tools, runtime.settings.max_document_bytes, progress), known, utc_now())
+    entries = _entries(tools, runtime.settings.max_document_bytes, progress)
+    snapshot = plan_snapshot(entries, known, utc_now(), on_due)
     progress.done()
     return snapshot
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from contracts.evaluate import row_violations
+from contracts.evaluate import prepare, row_violations
 from contracts.expiry import expires_at
 from contracts.model import Contract
 from corpus import batches
@@ -81,6 +81,7 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     match = with_marks(runtime, matcher(runtime))
     entries = staging.read_shard(runtime.store, run_id, shard)
     progress.start("assessing", len(entries))
+    prepare(contract)
     drafts = []
     with workers_for(runtime.settings) as workers:
 

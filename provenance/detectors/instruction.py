@@ -32,7 +32,7 @@ class InstructionDetector:
     @property
     def fingerprint(self) -> str:
         """Digest of version, cues and options."""
-        rows = [[cue.name, cue.weight, cue.order, cue.pattern.pattern] for cue in cues()]
+        rows = [[cue.name, cue.weight, cue.order, cue.source] for cue in cues()]
         parts = {"name": self.name, "options": asdict(self), "threshold": THRESHOLD, "cues": rows, "stuffing": SIGNS}
         return fingerprint("detector", parts)
 

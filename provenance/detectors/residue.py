@@ -14,8 +14,9 @@ from typing import ClassVar
 
 from corpus.ids import fingerprint
 from corpus.types import Basis, Finding, OriginKind, ParsedDocument, RawBlob, Scope, Span
-from provenance.detectors.artefacts import Artefact, catalogue
+from provenance.detectors.artefacts import Artefact, catalogue, folded
 from provenance.detectors.quoting import Shown
+from provenance.vocabulary import vocabulary_of
 
 _LINK = "url.llm_referrer"
 _PLAIN_MARKDOWN = "md_in_plain"
@@ -44,7 +45,7 @@ class ResidueDetector:
     @property
     def fingerprint(self) -> str:
         """Digest of version, patterns and options."""
-        rows = [[item.code, item.tier, item.alone, item.pattern.flags, item.pattern.pattern] for item in catalogue()]
+        rows = [[item.code, item.tier, item.alone, item.flags, item.source] for item in catalogue()]
         return fingerprint("detector", {"name": self.name, "options": asdict(self), "artefacts": rows})
 
     def detect(self, blob: RawBlob, document: ParsedDocument) -> tuple[Finding, ...]:  # noqa: ARG002 - the seam's form
@@ -56,10 +57,11 @@ class ResidueDetector:
 
     def _hits(self, document: ParsedDocument) -> list[tuple[Artefact, list[Span]]]:
         shown: Shown | None = None
-        lowered = document.text.lower()
+        lowered = vocabulary_of(document.text.lower())
+        plain = vocabulary_of(folded(lowered.text))
         kept: list[tuple[Artefact, list[Span]]] = []
         for artefact in catalogue():
-            if not any(hint in lowered for hint in artefact.hints):
+            if not artefact.may_be_in(lowered, plain):
                 continue
             if artefact.code == _PLAIN_MARKDOWN and document.media_type in _MARKS_UP:
                 continue

@@ -49,7 +49,7 @@ _LOOKED_AT = 20_000
 
 def fingerprint() -> list[object]:
     """Returns everything that is looked for; part of the detector's fingerprint."""
-    return [_CUE.pattern, THRESHOLD, [[cue.name, cue.weight, cue.order, cue.pattern.pattern] for cue in cues()]]
+    return [_CUE.pattern, THRESHOLD, [[cue.name, cue.weight, cue.order, cue.source] for cue in cues()]]
 
 
 def noteworthy(text: str) -> bool:

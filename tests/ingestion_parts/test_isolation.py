@@ -22,8 +22,8 @@ from corpus.errors import ConfigurationError, ParseError
 from corpus.settings import Settings
 from corpus.types import EMPTY, RawBlob
 from ingestion.inspect import Recipe, inspect
-from ingestion.isolation import Limits, Workers, close_all, workers_for
-from ingestion.sandbox import packed, peak_bytes, unpacked
+from ingestion.isolation import Limits, Preparation, Workers, close_all, workers_for
+from ingestion.sandbox import IDLE_SECONDS, packed, peak_bytes, unpacked
 
 LIMITS = Limits(seconds=1, memory_mb=512, workers=2)
 PATIENT = Limits(seconds=30, memory_mb=512, workers=2)
@@ -234,6 +234,42 @@ def test_an_idle_worker_that_was_killed_is_replaced(workers):
     os.kill(old, signal.SIGKILL)
     assert workers.inspect(HOSTILE, asking("fine")).document.text == "fine"
     assert workers.pids != (old,)
+
+
+def test_workers_are_forked_from_one_process_and_outlive_its_end(workers):
+    recipe = Recipe(detectors=(), parsers={"text/plain": "hostile"})
+    workers.prepare(40, 1_000_000)
+    work = lambda number: workers.inspect(recipe, asking(f"fine {number}")).document.text  # noqa: E731
+    assert list(workers.map(work, range(40), size=lambda _: 10_000)) == [f"fine {number}" for number in range(40)]
+    (cradle,) = workers._cradles
+    assert {psutil.Process(pid).ppid() for pid in workers.pids} == {cradle.pid}
+    before = workers.pids
+    os.kill(cradle.pid, signal.SIGKILL)
+    wait_until_gone([*before, cradle.pid])
+    assert list(workers.map(work, range(40), size=lambda _: 10_000)) == [f"fine {number}" for number in range(40)]
+    assert not set(before) & set(workers.pids)
+
+
+def test_a_worker_made_ready_too_early_is_no_reason_to_refuse_a_document(workers):
+    """It ends by itself after a while without work; that it had not served yet says nothing of the document."""
+    workers.prepare(1, 100)
+    until = time.monotonic() + 60
+    while not workers.pids and time.monotonic() < until:
+        time.sleep(0.05)
+    (early,) = workers.pids
+    wait_until_gone([early], IDLE_SECONDS + 20)
+    assert workers.inspect(HOSTILE, asking("fine")).document.text == "fine"
+
+
+def test_nothing_is_started_twice_for_what_is_expected(tmp_path):
+    settings = Settings(project=tmp_path, inspect_workers=2, inspect_memory_mb=512)
+    expected = Preparation(settings)
+    for _ in range(40):
+        expected.expect(100)
+    with workers_for(settings) as opened:
+        assert opened.inspect(HOSTILE, asking("fine")).document.text == "fine"
+        assert len(opened.pids) <= 2 + 1  # this thread's own beside those of the pool
+    close_all()
 
 
 def test_warm_workers_are_used_again(workers):
