@@ -61,7 +61,7 @@ class DeclaredDetector:
 
 def _of_metadata(document: ParsedDocument, blob: RawBlob) -> Iterator[Finding]:
     known = document.metadata
-    if document.media_type in _HTML and elements.TELLING.search(blob.data):
+    if document.media_type in _HTML and elements.tells(blob.data):
         # The elements themselves tell of what they speak; the parser's list of them does not.
         known = {key: value for key, value in known.items() if folded(key.split(":")[-1]) != "digitalsourcetype"}
     yield from declarations(known, "metadata")
@@ -77,7 +77,7 @@ def _of_bytes(blob: RawBlob, document: ParsedDocument) -> Iterator[Finding]:
         for name, value in office.read_parts(blob.data).items():
             part, _, field = name.partition(" ")
             yield from declarations({field: value}, part)
-    elif kind in _HTML and elements.TELLING.search(blob.data):
+    elif kind in _HTML and elements.tells(blob.data):
         yield from _of_elements(blob, document)
 
 

@@ -16,7 +16,6 @@ from provenance.linked import is_part
 
 # The proposal of the W3C AI Content Disclosure community group (2026), and the spelling of its first drafts.
 ATTRIBUTES = ("ai-disclosure", "aidisclosure", "data-ai-disclosure")
-TELLING = re.compile(rb"ai-?disclosure\s{0,3}=|digitalsourcetype", re.IGNORECASE)
 _WHOLE = frozenset({"html", "body"})
 _MOST = 200
 
@@ -36,6 +35,12 @@ class Element:
     value: str
     about: str = ""
     text: str | None = None
+
+
+def tells(data: bytes) -> bool:
+    """Whether a page holds a name that is looked for, anywhere; costs a millisecond for three million bytes."""
+    lowered = data.lower()
+    return b"disclosure" in lowered or b"digitalsourcetype" in lowered
 
 
 def read_elements(source: str) -> tuple[Element, ...]:
