@@ -23,6 +23,8 @@ PACKAGE = "c2pa-python"
 _LIBRARY_READS = frozenset({Way.BESIDE, Way.PDF, Way.SVG})
 """ZIP is not among them: c2pa-python 0.38 refuses archives with compressed members, as office files have."""
 _UNTRUSTED = "signingCredential.untrusted"
+_DOUBT = ".untrusted"
+"""Ends codes that say who is not known (the signer, a time stamp's authority, a CAWG identity), not that it is broken."""
 # What the library reports of the document's digest in a format whose layout it does not know: judged here instead.
 _BINDING = frozenset({"assertion.dataHash.mismatch", "assertion.collectionHash.mismatch"})
 
@@ -111,7 +113,7 @@ def _read(data: bytes, media_type: str, carrier: Carrier, anchors: str) -> Verif
     except c2pa.C2paError as error:
         return _refused(str(error))
     failures = [str(item.get("code")) for item in _results(store).get("failure") or ()]
-    broken = sorted(set(failures) - {_UNTRUSTED})
+    broken = sorted({code for code in failures if not code.endswith(_DOUBT)})
     if not known:
         broken = sorted(set(broken) - _BINDING)
         problem = "" if broken else _unbound(detailed, data, carrier)
