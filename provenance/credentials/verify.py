@@ -24,7 +24,7 @@ _LIBRARY_READS = frozenset({Way.BESIDE, Way.PDF, Way.SVG})
 """ZIP is not among them: c2pa-python 0.38 refuses archives with compressed members, as office files have."""
 _UNTRUSTED = "signingCredential.untrusted"
 _DOUBT = ".untrusted"
-"""Ends codes that say who is not known (the signer, a time stamp's authority, a CAWG identity), not that it is broken."""
+"""Ends codes that say who is not known (signer, authority of a time stamp, CAWG identity), not that it is broken."""
 # What the library reports of the document's digest in a format whose layout it does not know: judged here instead.
 _BINDING = frozenset({"assertion.dataHash.mismatch", "assertion.collectionHash.mismatch"})
 

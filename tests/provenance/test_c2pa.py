@@ -320,7 +320,8 @@ def test_of_real_files_exactly_those_with_a_manifest_are_found(fixtures: dict[st
 
 IMAGES = {
     "C.jpg": State.UNTRUSTED, "CA.jpg": State.UNTRUSTED, "boxhash.jpg": State.UNTRUSTED,
-    "update_manifest.jpg": State.UNTRUSTED, "C_with_CAWG_data.jpg": State.UNTRUSTED, "XCA.jpg": State.TAMPERED, "E-sig-CA.jpg": State.TAMPERED,
+    "update_manifest.jpg": State.UNTRUSTED, "C_with_CAWG_data.jpg": State.UNTRUSTED,
+    "XCA.jpg": State.TAMPERED, "E-sig-CA.jpg": State.TAMPERED,
     "adobe-20220124-E-dat-CA.jpg": State.TAMPERED, "adobe-20220124-E-uri-CA.jpg": State.TAMPERED,
     "adobe-20220124-CA.jpg": State.UNTRUSTED, "cloud.jpg": State.ELSEWHERE, "no_alg.jpg": State.UNREADABLE,
     "no_manifest.jpg": State.ABSENT, "IMG_0003.jpg": State.ABSENT,
