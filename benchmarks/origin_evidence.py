@@ -39,7 +39,9 @@ DETECTORS = (C2paDetector(), DeclaredDetector(), ResidueDetector())
 HUMAN = "The council met on Tuesday and agreed to mend the bridge before the winter. " * 12
 # Class of trace to strings of which one stands in every example of it.
 LITERALS: Mapping[str, tuple[str, ...]] = {
-    "openai.turn_ref": ("turn0search", "turn0news", "turn0image", "turn1file"),
+    "openai.pua_cite": ("\ue200",),
+    "openai.pua_number": ("\uea01",),
+    "openai.turn_ref": ("citeturn", "iturn"),
     "openai.contentReference": ("contentReference[oaicite",),
     "openai.oai_citation": ("[oai_citation:",),
     "openai.attributableIndex": ("attributableIndex",),
@@ -102,8 +104,10 @@ def _examples(page: str) -> Iterator[str]:
         elif lines:
             yield "\n".join(lines)
             lines.clear()
-    # Classes that the page shows in running text only, as code.
-    yield from ("iturn0image0turn0image1turn0image4turn0image5", "citeturn0news0", "citeturn1file0")
+    # What the page shows in running text only, as code; and the same where the private characters were lost in copying.
+    marks = [mark for line in page.splitlines() for mark in line.split("`")[1::2] if "\ue200" in mark]
+    yield from marks
+    yield from ("".join(char for char in mark if not "\ue000" <= char <= "\uf8ff") for mark in marks)
 
 
 def _in_quotation(text: str) -> str:

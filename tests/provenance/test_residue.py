@@ -14,6 +14,7 @@ from provenance.detectors.residue import ResidueDetector
 
 EXAMPLES = {
     "openai.pua_cite": "\ue200cite\ue202turn0search1\ue201",
+    "openai.pua_number": "\uea012\uea02",
     "openai.turn_ref": "citeturn0search12",
     "openai.contentReference": ":contentReference[oaicite:16]{index=16}",
     "openai.oai_citation": "[oai_citation:0‡wellington.scoop.co.nz](https://wellington.scoop.co.nz/?p=171473)",
