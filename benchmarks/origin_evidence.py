@@ -66,7 +66,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--json", type=Path, help="write the figures to this file as well")
     given = options.parse_args()
-    found = {"traces": traces(), "false_alarms": false_alarms(), "signed": signed()}
+    found = {"traces": traces(), "false_alarms": false_alarms(), "models": models(), "signed": signed()}
     _print(found)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
@@ -189,6 +189,31 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
+def models() -> list[dict[str, Any]]:
+    """What models wrote, as it was served, with nothing declared: how much of it carries a trace at all."""
+    counts: Counter[str] = Counter()
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, text in _served():
+        counts[name] += 1
+        origin, passages = verdict(ResidueDetector().detect(_blob(b"", "a.txt"), _document(text, "text/plain")))
+        state = "passage" if passages else "suspected" if origin.kind is not OriginKind.UNKNOWN else "none"
+        found[name][state] += 1
+    return [{"corpus": name, "answers": counts[name], **dict(found[name])} for name in sorted(counts)]
+
+
+def _served() -> Iterator[tuple[str, str]]:
+    for path in sorted((SHARED / "expertqa").glob("*.jsonl.gz")):
+        for record in _records(path):
+            for system, answer in record["answers"].items():
+                yield f"expertqa {system}", answer["answer_string"]
+    for path in sorted((SHARED / "factscore_bios").glob("*.jsonl.gz")):
+        yield from ((f"factscore_bios {path.name.partition('.')[0]}", item["output"]) for item in _records(path))
+    for record in _records(SHARED / "ragchecker_meta" / "human_labeled.jsonl.gz"):
+        yield from (("ragchecker_meta", record[name]["response"]) for name in ("model1", "model2"))
+    for record in _records(SHARED / "glimpse" / "glimpse_pairs.jsonl.gz"):
+        yield f"glimpse {record['model']}", record["ai"]
+
+
 def signed() -> list[dict[str, Any]]:
     """The states of real files, by kind: PDF and SVG through the detector, images through the library alone."""
     states: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -239,6 +264,10 @@ def _print(found: Mapping[str, list[dict[str, Any]]]) -> None:
         low, high = row["interval"]
         cost = ", ".join(f"{value:.2f}" for value in row["median_ms"].values())
         print(f"{row['corpus']:<38}{row['documents']:>10}{row['flagged']:>9}  {low:.2%} to {high:.2%}   {cost}")
+    print(f"\n{'what models wrote':<38}{'answers':>10}{'passage':>9}{'suspected':>11}{'no trace':>10}")
+    for row in found["models"]:
+        cells = [row.get(name, 0) for name in ("passage", "suspected", "none")]
+        print(f"{row['corpus']:<38}{row['answers']:>10}{cells[0]:>9}{cells[1]:>11}{cells[2]:>10}")
     print(f"\n{'signed files':<14}{'files':>6}  states (median ms)")
     for row in found["signed"]:
         states = ", ".join(f"{count} {state}" for state, count in row["states"].items())

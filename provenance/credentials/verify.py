@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,7 @@ from typing import Any
 
 from provenance.credentials.binding import archive_problem, text_problem
 from provenance.credentials.carriers import Carrier, Way
+from provenance.credentials.wrapper import wrappers
 
 PACKAGE = "c2pa-python"
 _LIBRARY_READS = frozenset({Way.BESIDE, Way.PDF, Way.SVG})
@@ -150,7 +152,20 @@ def _unbound(detailed: Mapping[str, Any], data: bytes, carrier: Carrier) -> str:
     assertions = active.get("assertion_store") or {}
     if data.startswith(b"PK\x03\x04"):
         return archive_problem(assertions, data)
-    return text_problem(assertions, data, carrier)
+    problem = text_problem(assertions, data, carrier)
+    if problem and carrier.way is Way.TEXT and (normal := _normal(data, carrier)):
+        return text_problem(assertions, *normal)
+    return problem
+
+
+def _normal(data: bytes, carrier: Carrier) -> tuple[bytes, Carrier] | None:
+    """Returns the text in the normal form that A.8 signs, where it came in another; None where it did not."""
+    text = data.decode("utf-8", "surrogateescape")
+    if unicodedata.is_normalized("NFC", text):
+        return None
+    normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")
+    places = (replace(carrier, start=one.start, end=one.end) for one in wrappers(normal) if one.store == carrier.store)
+    return next(((normal, place) for place in places), None)
 
 
 def _results(store: Mapping[str, Any]) -> Mapping[str, Any]:
