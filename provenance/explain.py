@@ -95,8 +95,9 @@ def statement(origin: Origin) -> str:
         return "Unknown: nothing says who wrote it, and that proves nothing."
     scope = {Scope.DOCUMENT: "the whole document", Scope.PASSAGE: "this passage", Scope.LINK: "this link"}[origin.scope]
     depth = f", generation depth {origin.generation_depth}" if origin.generation_depth else ""
+    kind = _KINDS[origin.kind]
     return (
-        f"{_KINDS[origin.kind].capitalize()}: {_BASES[origin.basis]}, by {RUNGS[origin.level]} ({origin.level}), "
+        f"{kind[0].upper()}{kind[1:]}: {_BASES[origin.basis]}, by {RUNGS[origin.level]} ({origin.level}), "
         f"of {scope}{depth}."
     )
 
