@@ -22,6 +22,9 @@ Scope = Literal["row", "batch"]
 GOVERNANCE_FIELDS = ("owner", "source_system", "last_validated_date", "sensitivity_label", "version")
 """What a document must say before it is indexed, unless the contract asks for less."""
 
+ORIGIN = "digital_source_type"
+"""Where the contract says among its defaults what its documents are; a sidecar says otherwise for one document."""
+
 REPAIRS = ("encoding", "control_characters", "hyphenation", "boilerplate")
 """Repairs that change how a text is written and not what it says."""
 

@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     trusted_keys: Path = Field(
         default=Path("keys/trusted"), description="Folder of public keys (*.pub, PEM) whose signatures readers accept."
     )
+    c2pa_anchors: Path = Field(
+        default=Path("keys/c2pa"),
+        description="Folder of root certificates (*.pem) whose C2PA signers are trusted; none there, none trusted.",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="Element type of the embedder's matrix work; auto takes bf16 where the CPU has it."
     )
@@ -76,7 +80,7 @@ class Settings(BaseSettings):
             return place
         return str((self.project / Path(place).expanduser()).absolute())
 
-    @field_validator("contracts", "signing_key", "trusted_keys", mode="after")
+    @field_validator("contracts", "signing_key", "trusted_keys", "c2pa_anchors", mode="after")
     @classmethod
     def _under_project(cls, value: Path, info: Any) -> Path:
         project: Path = info.data.get("project", Path())

@@ -118,6 +118,7 @@ class SourceRef:
         modified_at: Last change of the bytes, as the source says; None where it does not say.
         version_tag: ETag, generation or inode-like tag of the source, empty where there is none.
         sidecar_uri: Where metadata beside the document is, empty where there is none.
+        manifest_uri: Where a C2PA manifest beside the document is, empty where there is none.
     """
 
     doc_id: str
@@ -127,6 +128,7 @@ class SourceRef:
     modified_at: datetime | None
     version_tag: str = ""
     sidecar_uri: str = ""
+    manifest_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +140,14 @@ class RawBlob:
         data: The bytes.
         sha256: Digest of `data`, hexadecimal.
         sidecar: Bytes of the metadata beside the document, empty where there is none.
+        manifest: Bytes of the C2PA manifest beside the document, empty where there is none.
     """
 
     ref: SourceRef
     data: bytes
     sha256: str
     sidecar: bytes = b""
+    manifest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +211,7 @@ class Finding:
     Attributes:
         detector: `name/version` of the detector.
         code: What was found, stable, such as `openai.contentReference`.
-        level: Rung of the evidence ladder, `E1` to `E6`, or `-` for findings not about origin.
+        level: Rung of the evidence ladder, `E1` to `E6` with `E1b`, or `-` for findings not about origin.
         origin: What the evidence says about origin; UNKNOWN when it says nothing.
         basis: What the statement rests on.
         scope: How much of the document it speaks of.

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from contracts.model import Contract, GovernanceSpec
+from contracts.model import ORIGIN, Contract, GovernanceSpec
 from corpus.errors import ParseError, SourceError
 from corpus.ids import fingerprint, revision_id, sha256_hex
 from corpus.seams import Source
 from corpus.types import (
     Assessment,
+    Basis,
     Decision,
     Finding,
     Governance,
@@ -34,6 +35,7 @@ from ingestion.relations.families import author_of
 from ingestion.scorers.context import ScoreContext, with_context
 from ingestion.snapshot import Entry
 from provenance.classify import verdict
+from provenance.declarations import declarations
 
 Matcher = Callable[[Assessment], tuple[Finding, ...]]
 Inspect = Callable[[Recipe, RawBlob], Inspection]
@@ -93,7 +95,9 @@ def limited_key(tools: Tools, key: str) -> str:
 
 
 def sidecar_digest(blob: RawBlob) -> str:
-    """Returns the digest of the metadata beside a document; empty where there is none."""
+    """Returns the digest of what is beside a document, metadata and manifest; empty where there is nothing."""
+    if blob.manifest:
+        return fingerprint("beside", {"sidecar": sha256_hex(blob.sidecar), "manifest": sha256_hex(blob.manifest)})
     return sha256_hex(blob.sidecar) if blob.sidecar else ""
 
 
@@ -159,7 +163,12 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspectio
         sketch=found.sketch,
         sidecar_sha256=sidecar_digest(blob),
     )
-    findings = (*_unreadable_declarations(document, blob), *found.findings, *match(draft))
+    findings = (
+        *_unreadable_declarations(document, blob),
+        *found.findings,
+        *_declared_outside(contract.governance, blob),
+        *match(draft),
+    )
     origin, passages = verdict(findings)
     return replace(draft, findings=findings, origin=origin, passage_origins=passages)
 
@@ -215,7 +224,21 @@ def _governance(document: ParsedDocument, blob: RawBlob, spec: GovernanceSpec) -
     """
     if _BROKEN_FRONT_MATTER in document.notes:
         return _NO_GOVERNANCE
-    return governance_of(document.metadata, blob.sidecar, spec.required, spec.defaults)
+    defaults = {name: value for name, value in spec.defaults.items() if name != ORIGIN}
+    return governance_of(document.metadata, blob.sidecar, spec.required, defaults)
+
+
+def _declared_outside(spec: GovernanceSpec, blob: RawBlob) -> tuple[Finding, ...]:
+    """Returns what the sidecar declares about origin; where it declares nothing, what the contract does.
+
+    A sidecar that cannot be read may have said something else, so nothing speaks in its place.
+    """
+    if sidecar_problem(blob.sidecar):
+        return ()
+    beside = declarations(declared_beside(blob.sidecar), "sidecar")
+    if any(finding.basis is not Basis.NONE for finding in beside) or ORIGIN not in spec.defaults:
+        return beside
+    return (*beside, *declarations({ORIGIN: spec.defaults[ORIGIN]}, "contract"))
 
 
 def _unreadable_declarations(document: ParsedDocument, blob: RawBlob) -> tuple[Finding, ...]:

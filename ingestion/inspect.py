@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 from corpus.ids import canonical_json
 from corpus.seams import Detector, Scorer
-from corpus.types import Edit, Finding, ParsedDocument, RawBlob, Score, SourceRef
+from corpus.types import Edit, Finding, ParsedDocument, RawBlob, Score, SourceRef, Span
 from ingestion.language import language_of
 from ingestion.parsers.route import parse
 from ingestion.relations.sketch import sketch_of
@@ -39,6 +40,7 @@ class Recipe:
 
     Attributes:
         detectors: Names of the detectors.
+        options: Detector to its options, where it is not to be made without any.
         parsers: Media type to parser name, where another than ours is wanted.
         scorer: Name of the scorer.
         document_type: The scorer's profile, empty to tell it from the document.
@@ -48,6 +50,7 @@ class Recipe:
     """
 
     detectors: tuple[str, ...]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     parsers: Mapping[str, str] = field(default_factory=dict)
     scorer: str = "heuristic"
     document_type: str = ""
@@ -92,7 +95,8 @@ def inspect(recipe: Recipe, blob: RawBlob) -> Inspection:
         ConfigurationError: The recipe names something that does not exist.
     """
     document = parse(blob, recipe.parsers)
-    findings = cross(finding for name in recipe.detectors for finding in detector_of(name).detect(blob, document))
+    asked = (detector_of(name, recipe.options.get(name)) for name in recipe.detectors)
+    findings = cross(finding for detector in asked for finding in detector.detect(blob, document))
     found = _inspected(recipe, document, findings, recipe.repairs)
     if not recipe.mends:
         return found
@@ -106,9 +110,9 @@ def warm() -> None:
     inspect(Recipe(detectors=_USUAL), RawBlob(ref=ref, data=_SAMPLE, sha256=""))
 
 
-def detector_of(name: str) -> Detector:
-    """Builds a detector, once per process."""
-    return _detector(name)
+def detector_of(name: str, options: Mapping[str, Any] | None = None) -> Detector:
+    """Builds a detector, once per process and options."""
+    return _detector(name, canonical_json(dict(options or {})))
 
 
 def scorer_of(recipe: Recipe) -> Scorer:
@@ -131,12 +135,18 @@ def _inspected(
 
 
 def _moved(finding: Finding, edits: tuple[Edit, ...]) -> Finding:
-    return finding if finding.span is None else replace(finding, span=moved(finding.span, edits))
+    if finding.span is None:
+        return finding
+    detail = dict(finding.detail)
+    if around := detail.get("passage"):
+        place = moved(Span(start=int(around[0]), end=int(around[1])), edits)
+        detail["passage"] = [place.start, place.end]
+    return replace(finding, span=moved(finding.span, edits), detail=detail)
 
 
 @lru_cache(maxsize=32)
-def _detector(name: str) -> Detector:
-    detector: Detector = DETECTORS.load(name)()
+def _detector(name: str, options: bytes) -> Detector:
+    detector: Detector = DETECTORS.load(name)(**json.loads(options))
     return detector
 
 

@@ -13,6 +13,7 @@ from contracts.model import Contract
 from corpus.catalog import segments, versions
 from corpus.catalog.records import VersionRecord
 from corpus.ids import fingerprint, sha256_hex
+from corpus.settings import Settings
 from corpus.types import utc_now
 from index import gates, layout
 from index import release as releases
@@ -170,18 +171,22 @@ def _circumstances(runtime: Runtime, candidate: Candidate, run_id: str) -> Circu
         created_at=utc_now(),
         run=RunInfo(run_id=run_id, code_version=installed("stemma-rag"), actor=runtime.settings.actor),
         contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
-        fingerprints={**_seams(contract), "chunker": _chunker(candidate), "embedder": _embedder(candidate)},
+        fingerprints={
+            **_seams(contract, runtime.settings),
+            "chunker": _chunker(candidate),
+            "embedder": _embedder(candidate),
+        },
         runtime=_runtime(runtime, candidate),
         conservation=candidate.counts,
     )
 
 
-def _seams(contract: Contract) -> dict[str, FingerprintRef]:
+def _seams(contract: Contract, settings: Settings) -> dict[str, FingerprintRef]:
     return {
         role: FingerprintRef(digest=fingerprint(role, parts), parts=parts)
         if len(parts) != 1
         else FingerprintRef(digest=next(iter(parts.values())), parts=parts)
-        for role, parts in fingerprints_of(contract).items()
+        for role, parts in fingerprints_of(contract, settings).items()
     }
 
 

@@ -260,6 +260,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "modified_at": ref.modified_at.isoformat() if ref.modified_at else None,
         "version_tag": ref.version_tag,
         "sidecar_uri": ref.sidecar_uri,
+        "manifest_uri": ref.manifest_uri,
         "raw_sha256": entry.raw_sha256,
         "state_key": entry.state_key,
         "seen": entry.seen,
@@ -277,6 +278,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         modified_at=datetime.fromisoformat(modified) if modified else None,
         version_tag=row["version_tag"],
         sidecar_uri=row["sidecar_uri"],
+        manifest_uri=row.get("manifest_uri", ""),
     )
     return Entry(
         ref=ref,

@@ -13,6 +13,7 @@ from corpus.ids import fingerprint
 from corpus.seams import Chunker, Source
 from corpus.settings import Settings
 from corpus.types import OnFail
+from ingestion.anchors import read_anchors
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.examine import Tools
 from ingestion.inspect import Recipe, detector_of, scorer_of
@@ -22,13 +23,13 @@ from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
 from provenance.reuse import rule_fingerprint
 
-DETECTORS = ("declared", "residue", "hidden", "instruction", "marks")
+DETECTORS = ("c2pa", "declared", "residue", "hidden", "instruction", "marks")
 """The detectors that every document is shown to, in order."""
 
 
 def tools_of(contract: Contract, settings: Settings) -> Tools:
     """Builds everything that assessing this contract's documents needs."""
-    recipe = recipe_of(contract)
+    recipe = recipe_of(contract, settings)
     return Tools(
         source=source_of(contract, settings),
         recipe=recipe,
@@ -40,10 +41,20 @@ def tools_of(contract: Contract, settings: Settings) -> Tools:
     )
 
 
-def recipe_of(contract: Contract) -> Recipe:
-    """Returns what a contract wants done with the bytes of its documents."""
+def recipe_of(contract: Contract, settings: Settings | None = None) -> Recipe:
+    """Returns what a contract wants done with the bytes of its documents.
+
+    Args:
+        contract: The contract.
+        settings: The project's; None for those that change no detector.
+
+    Raises:
+        ConfigurationError: A trusted certificate cannot be read.
+    """
+    anchors = read_anchors(settings.c2pa_anchors) if settings else ""
     return Recipe(
         detectors=DETECTORS,
+        options={"c2pa": {"anchors": anchors}} if anchors else {},
         parsers=dict(contract.parsers),
         document_type=contract.quality.document_type,
         weights=dict(contract.quality.weights),
@@ -71,13 +82,13 @@ def chunker_of(contract: Contract) -> Chunker:
     return chunker
 
 
-def fingerprints_of(contract: Contract) -> dict[str, dict[str, str]]:
+def fingerprints_of(contract: Contract, settings: Settings | None = None) -> dict[str, dict[str, str]]:
     """Returns, for each seam that shapes documents, the fingerprints it is made of."""
-    recipe = recipe_of(contract)
+    recipe = recipe_of(contract, settings)
     return {
         "parser": {"parsers": parsers_fingerprint(contract.parsers)},
         "scorer": {recipe.scorer: scorer_of(recipe).fingerprint},
-        "detectors": {name: detector_of(name).fingerprint for name in recipe.detectors},
+        "detectors": {name: detector_of(name, recipe.options.get(name)).fingerprint for name in recipe.detectors},
     }
 
 
@@ -94,7 +105,7 @@ def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
         {
             "parsers": parsers_fingerprint(contract.parsers),
             "scorer": scorer_of(recipe).fingerprint,
-            "detectors": [detector_of(name).fingerprint for name in recipe.detectors],
+            "detectors": [detector_of(name, recipe.options.get(name)).fingerprint for name in recipe.detectors],
             "repair": {"rules": repair_fingerprint(), "kinds": recipe.repairs, "mends": recipe.mends},
             "sketch": SKETCH,
             "families": asdict(contract.families),

@@ -14,6 +14,7 @@ from typing import cast
 from contracts.build import PATH_PREFIX, Build, Model
 from contracts.model import (
     GOVERNANCE_FIELDS,
+    ORIGIN,
     ChunkerSpec,
     EmbedderSpec,
     Enforcement,
@@ -23,6 +24,7 @@ from contracts.model import (
 )
 from contracts.text.node import Node, unique_names
 from contracts.text.problems import Sink, listed, nearest, shown
+from corpus.types import OriginKind
 
 PROPERTIES: Mapping[str, str] = {
     "ragAnswers": "What is kept of the answers served from the index: {text: keep or hash; retention: 400d}.",
@@ -42,6 +44,8 @@ PROPERTIES: Mapping[str, str] = {
 }
 """Every custom property that a contract may have at its top, with what it says."""
 
+_KINDS = tuple(kind.value for kind in OriginKind if kind is not OriginKind.UNKNOWN)
+_ORIGINS = tuple(name for kind in _KINDS for name in (kind.rpartition("/")[2], kind))
 _MEDIA_TYPE = re.compile(r"^[a-z]+/[a-z0-9.+-]+$")
 _CHUNKER_KEYS = ("strategy", "maxTokens", "overlap")
 _MIN_TOKENS, _MAX_TOKENS = 16, 8192
@@ -82,15 +86,24 @@ def read_governance(node: Node) -> GovernanceSpec:
         for item in node.get("required").items():
             item.choice(GOVERNANCE_FIELDS, "", "governance field")
         required = tuple(node.get("required").texts(least=0))
-    node.get("defaults").only(GOVERNANCE_FIELDS)
+    node.get("defaults").only((*GOVERNANCE_FIELDS, ORIGIN))
+    readers = {"last_validated_date": Node.day, ORIGIN: _origin}
     defaults = {
-        name: entry.day() if name == "last_validated_date" else entry.filled()
+        name: readers.get(name, Node.filled)(entry)
         for name, entry in node.get("defaults").entries()
-        if name in GOVERNANCE_FIELDS
+        if name in (*GOVERNANCE_FIELDS, ORIGIN)
     }
     age = node.get("maxValidationAgeDays")
     days = age.whole(1, 1, 36_500) if age.value is not None else None
     return GovernanceSpec(required=required, defaults=defaults, max_validation_age_days=days)
+
+
+def _origin(entry: Node) -> str:
+    """Reads a declared origin: one of the three that speak of a text."""
+    given = entry.filled()
+    if given and given not in _ORIGINS:
+        entry.problem(f"{shown(given)} is no origin.", f"{nearest(given, _ORIGINS)} Valid: {listed(_ORIGINS)}.".strip())
+    return given
 
 
 def read_enforcement(node: Node) -> Enforcement:

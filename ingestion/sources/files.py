@@ -18,6 +18,8 @@ from ingestion.sources.remote import RemotePlace
 
 DEFAULT_MAX_BYTES = 50_000_000
 _MAX_SIDECAR_BYTES = 1_000_000
+_MAX_MANIFEST_BYTES = 20_000_000
+"""A manifest may hold pictures of what it was made from."""
 
 
 class _Place(Protocol):
@@ -29,8 +31,8 @@ class _Place(Protocol):
 class FilesSource:
     """Lists and reads the files of one folder.
 
-    Hidden files, sidecars (`NAME.meta.yaml`, `.meta.yml`, `.meta.json` beside NAME) and links that
-    lead out of the folder are no documents.
+    Hidden files, sidecars (`NAME.meta.yaml`, `.meta.yml`, `.meta.json` beside NAME), C2PA manifests (`NAME.c2pa`)
+    beside a document, and links that lead out of the folder are no documents.
 
     Args:
         root: Folder, or fsspec URL such as `s3://bucket/prefix` or `memory://docs`.
@@ -64,7 +66,7 @@ class FilesSource:
     @property
     def fingerprint(self) -> str:
         """Digest of the options that change what is listed."""
-        parts = {"type": "files/1", "root": self._root, "include": self._include, "exclude": self._exclude}
+        parts = {"type": "files/2", "root": self._root, "include": self._include, "exclude": self._exclude}
         return fingerprint("source", {**parts, "max_bytes": self._max_bytes})
 
     def list(self) -> Iterator[SourceRef]:
@@ -89,13 +91,19 @@ class FilesSource:
         if ref.size > self._max_bytes:
             raise too_large(ref.size, self._max_bytes)
         data = self._place.read(ref.uri, self._max_bytes)
-        return RawBlob(ref=ref, data=data, sha256=sha256_hex(data), sidecar=self._sidecar(ref))
+        return RawBlob(
+            ref=ref,
+            data=data,
+            sha256=sha256_hex(data),
+            sidecar=self._beside(ref, ref.sidecar_uri, _MAX_SIDECAR_BYTES),
+            manifest=self._beside(ref, ref.manifest_uri, _MAX_MANIFEST_BYTES),
+        )
 
-    def _sidecar(self, ref: SourceRef) -> bytes:
-        if not ref.sidecar_uri:
+    def _beside(self, ref: SourceRef, uri: str, limit: int) -> bytes:
+        if not uri:
             return b""
         try:
-            return self._place.read(ref.sidecar_uri, _MAX_SIDECAR_BYTES)
+            return self._place.read(uri, limit)
         except SourceGone as error:
             raise TornRead(f"the sidecar of {ref.path!r} vanished while it was read. Run again.") from error
 

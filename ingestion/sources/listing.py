@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from corpus.ids import normalise_doc_id
 from corpus.types import SourceRef
 
 SIDECARS = (".meta.yaml", ".meta.yml", ".meta.json")
+MANIFEST = ".c2pa"
+"""A C2PA manifest store beside a document: `NAME.EXT.c2pa`, or `NAME.c2pa` as C2PA 2.4, 11.4 names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +34,21 @@ def is_hidden(path: str) -> bool:
 def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[SourceRef]:
     """Turns entries into listing entries of documents, sorted by path.
 
-    Sidecars are no documents: each is attached to the document beside it.
+    Sidecars and C2PA manifests are no documents: each is attached to the document beside it.
 
     Raises:
         ConfigurationError: Two paths fold to one document id.
     """
     entries = list(entries)
-    beside = {entry.path: entry.uri for entry in entries if entry.path.endswith(SIDECARS)}
+    beside = {entry.path: entry.uri for entry in entries if entry.path.endswith((*SIDECARS, MANIFEST))}
+    manifests = _manifests([entry.path for entry in entries])
+    attached = set(manifests.values())
     seen: dict[str, str] = {}
-    documents = (entry for entry in entries if not entry.path.endswith(SIDECARS) and wanted(entry.path))
+    documents = (
+        entry
+        for entry in entries
+        if not entry.path.endswith(SIDECARS) and entry.path not in attached and wanted(entry.path)
+    )
     for entry in sorted(documents, key=lambda entry: entry.path):
         doc_id = normalise_doc_id(entry.path)
         if seen.setdefault(doc_id, entry.uri) != entry.uri:
@@ -55,4 +63,26 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
             modified_at=entry.modified_at,
             version_tag=entry.version_tag,
             sidecar_uri=next((beside[entry.path + end] for end in SIDECARS if entry.path + end in beside), ""),
+            manifest_uri=beside.get(manifests.get(entry.path, ""), ""),
         )
+
+
+def _manifests(paths: Sequence[str]) -> dict[str, str]:
+    """Returns document to the manifest beside it; one whose document cannot be told stays a document itself."""
+    others = [path for path in paths if not path.endswith((*SIDECARS, MANIFEST))]
+    known = set(others)
+    stems: dict[str, list[str]] = {}
+    for path in others:
+        stems.setdefault(_stem(path), []).append(path)
+    found: dict[str, str] = {}
+    for path in sorted(path for path in paths if path.endswith(MANIFEST)):
+        named = path.removesuffix(MANIFEST)
+        candidates = [named] if named in known else stems.get(named, [])
+        if len(candidates) == 1:
+            found.setdefault(candidates[0], path)
+    return found
+
+
+def _stem(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + (name.rpartition(".")[0] or name)

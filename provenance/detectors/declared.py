@@ -1,143 +1,114 @@
-"""Reads what a document declares about its own origin (E3), as it stands in the parser's metadata.
+"""Reads what a document declares about its own origin (E3).
 
-Front matter and meta tags (`ai-generated`, `ai-disclosure`), JSON-LD or XMP `digitalSourceType`, and a PDF
-Producer or Creator that names a chatbot. A declaration that cannot be read as one of the three kinds is
-kept as a finding that says nothing about origin.
+From the parser's metadata: front matter, meta tags, JSON-LD, PDF Info, office properties. From the raw bytes, before
+any repair: a PDF's XMP packet, custom XML of office files, attributes and microdata of web pages, headers of mails.
+What is declared beside a document (sidecar, contract) is read by whoever knows it, with `provenance.declarations`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from corpus.ids import fingerprint
-from corpus.types import Basis, Finding, OriginKind, ParsedDocument, RawBlob
+from corpus.types import Finding, OriginKind, ParsedDocument, RawBlob, Scope, Span
+from provenance import declarations as reading
+from provenance.declarations import declaration, declarations, disclosed
+from provenance.embedded import elements, mail, office, xmp
+from provenance.generators import AS_AUTHOR, NAMED
+from provenance.iptc import TERMS, folded
+from provenance.visibility.reached import Reading
+from provenance.visibility.source import decoded
 
-# IPTC Digital Source Type NewsCodes (https://cv.iptc.org/newscodes/digitalsourcetype/, 2025), folded to letters.
-# What is not here (captures, human edits of unknown originals, untrained algorithms) is no statement we can use.
-_SOURCE_TYPES = {
-    "digitalcreation": OriginKind.HUMAN,
-    "digitalart": OriginKind.HUMAN,
-    "trainedalgorithmicmedia": OriginKind.AI_GENERATED,
-    "compositewithtrainedalgorithmicmedia": OriginKind.AI_ASSISTED,
-    "compositesynthetic": OriginKind.AI_ASSISTED,
-}
-# `ai-disclosure` values of the WHATWG proposal and of draft-abaris-aicdh (IETF, 2025). "none" denies any use of AI.
-_DISCLOSURES = {
-    "none": OriginKind.HUMAN,
-    "aiassisted": OriginKind.AI_ASSISTED,
-    "aimodified": OriginKind.AI_ASSISTED,
-    "assisted": OriginKind.AI_ASSISTED,
-    "aigenerated": OriginKind.AI_GENERATED,
-    "aioriginated": OriginKind.AI_GENERATED,
-    "machinegenerated": OriginKind.AI_GENERATED,
-    "generated": OriginKind.AI_GENERATED,
-    "autonomous": OriginKind.AI_GENERATED,
-}
-# "false" denies generation, not assistance, so it is no statement of human origin.
-_GENERATED = {
-    "true": OriginKind.AI_GENERATED,
-    "yes": OriginKind.AI_GENERATED,
-    "1": OriginKind.AI_GENERATED,
-    "fully": OriginKind.AI_GENERATED,
-    "full": OriginKind.AI_GENERATED,
-    "partial": OriginKind.AI_ASSISTED,
-    "partially": OriginKind.AI_ASSISTED,
-    "partly": OriginKind.AI_ASSISTED,
-    "assisted": OriginKind.AI_ASSISTED,
-}
-# Field, folded to letters: code of the finding and what its values mean. A parser joins repeated fields with ";".
-_VOCABULARIES = {
-    "digitalsourcetype": ("digital_source_type", _SOURCE_TYPES),
-    "aidisclosure": ("ai_disclosure", _DISCLOSURES),
-    "aidisclosuremode": ("ai_disclosure", _DISCLOSURES),
-    "aigenerated": ("ai_generated", _GENERATED),
-    "generatedbyai": ("ai_generated", _GENERATED),
-}
-_GENERATOR_KEYS = frozenset({"producer", "creator", "creatortool", "generator", "generatedby"})
-# Product names that are nobody's own name: "Claude" and "Gemini" count only with maker, model or version.
-_GENERATORS = re.compile(
-    r"\bchat-?gpt\b|\bgpt-?(?:3\.5|4o?|5)\b|\bopenai\b|\banthropic\b|\bclaude[ -](?:\d|opus|sonnet|haiku|ai\b|code\b)"
-    r"|\bgoogle (?:gemini|bard)\b|\bgemini[ -](?:\d|pro\b|flash\b|ultra\b|advanced\b)"
-    r"|\b(?:microsoft|github|365) copilot\b|\bperplexity(?:\.ai| ai)\b|\bdeepseek\b"
-    r"|\bmistral ai\b|\bgrok[ -]?\d\b|\bllama[ -]?\d",
-    re.IGNORECASE,
-)
-_JSON_LD = re.compile(r'"(?:\w{1,20}:)?digitalSourceType"\s{0,9}:\s{0,9}(?:\[\s{0,9})?"([^"]{1,300})"', re.IGNORECASE)
-_LETTERS = re.compile(r"[^a-z0-9]+")
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
+_PDF = "application/pdf"
+_MAIL = "message/rfc822"
+_OFFICE = "application/vnd.openxmlformats-officedocument."
 _QUOTE = 200
-_VALUE = 100_000
-_PARTS = 20
-"""Values of one repeated field that are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredDetector:
     """Detector of declarations; it has no options."""
 
-    name: ClassVar[str] = "declared/1"
+    name: ClassVar[str] = reading.NAME
 
     @property
     def fingerprint(self) -> str:
         """Digest of version and vocabularies."""
-        tables = {"source": _SOURCE_TYPES, "disclosure": _DISCLOSURES, "generated": _GENERATED}
         return fingerprint(
             "detector",
             {
                 "name": self.name,
-                "tables": tables,
-                "keys": sorted(_GENERATOR_KEYS),
-                "patterns": [_GENERATORS.pattern, _JSON_LD.pattern],
+                "terms": dict(TERMS),
+                "tables": {name: dict(table) for name, table in reading.TABLES.items()},
+                "fields": dict(reading.FIELDS),
+                "keys": sorted(reading.GENERATOR_KEYS),
+                "patterns": [NAMED.pattern, AS_AUTHOR.pattern],
             },
         )
 
-    def detect(self, blob: RawBlob, document: ParsedDocument) -> tuple[Finding, ...]:  # noqa: ARG002 - the seam's form
-        """Returns the declarations of one document, in the order of their keys."""
-        found: list[Finding] = []
-        for key in sorted(document.metadata):
-            value = str(document.metadata[key])[:_VALUE]
-            parts = value.split(";") if _field(key) in _VOCABULARIES else [value]
-            for part in dict.fromkeys(item.strip() for item in parts[:_PARTS]):
-                found += self._declarations(key, part)
-        return tuple(found)
-
-    def _declarations(self, key: str, value: str) -> Iterator[Finding]:
-        field, folded = _field(key), _folded(value)
-        if field in _VOCABULARIES:
-            code, vocabulary = _VOCABULARIES[field]
-            known = _source_type(value) if vocabulary is _SOURCE_TYPES else vocabulary.get(folded, OriginKind.UNKNOWN)
-            yield self._finding(code, key, value, known)
-        elif field in _GENERATOR_KEYS and _GENERATORS.search(value):
-            yield self._finding("generator", key, value, OriginKind.AI_GENERATED)
-        elif "digitalsourcetype" in folded and value.lstrip()[:1] in ("{", "["):
-            for match in _JSON_LD.finditer(value):
-                yield self._finding("digital_source_type", key, match[1], _source_type(match[1]))
-
-    def _finding(self, code: str, key: str, value: str, origin: OriginKind) -> Finding:
-        known = origin is not OriginKind.UNKNOWN
-        return Finding(
-            detector=self.name,
-            code=f"declared.{code}",
-            level="E3",
-            origin=origin,
-            basis=Basis.DECLARED if known else Basis.NONE,
-            quote=f"{key}: {value}"[:_QUOTE],
-            detail={"key": key},
-        )
+    def detect(self, blob: RawBlob, document: ParsedDocument) -> tuple[Finding, ...]:
+        """Returns the declarations of one document: those about the whole of it first, then by place."""
+        found = list(_of_metadata(document, blob))
+        try:
+            found += _of_bytes(blob, document)
+        except Exception as error:  # noqa: BLE001 - the seam's law: no document makes a detector raise
+            found.append(_unreadable(error))
+        return tuple(sorted(found, key=_place))
 
 
-def _source_type(value: str) -> OriginKind:
-    """Reads a NewsCode given as its name, its URI or a CURIE."""
-    tail = re.split(r"[/#:]", value.strip().rstrip("/"))[-1]
-    return _SOURCE_TYPES.get(_folded(tail), OriginKind.UNKNOWN)
+def _of_metadata(document: ParsedDocument, blob: RawBlob) -> Iterator[Finding]:
+    known = document.metadata
+    if document.media_type in _HTML and elements.tells(blob.data):
+        # The elements themselves tell of what they speak; the parser's list of them does not.
+        known = {key: value for key, value in known.items() if folded(key.split(":")[-1]) != "digitalsourcetype"}
+    yield from declarations(known, "metadata")
 
 
-def _field(key: str) -> str:
-    """Returns the last part of a key such as `iptc4xmpext:digitalsourcetype`, folded to letters."""
-    return _folded(re.split(r"[:./]", key)[-1])
+def _of_bytes(blob: RawBlob, document: ParsedDocument) -> Iterator[Finding]:
+    kind = document.media_type
+    if kind == _PDF:
+        yield from declarations(xmp.read_xmp(blob.data), "XMP")
+    elif kind == _MAIL:
+        yield from declarations(mail.read_headers(blob.data), "mail header")
+    elif kind.startswith(_OFFICE):
+        for name, value in office.read_parts(blob.data).items():
+            part, _, field = name.partition(" ")
+            yield from declarations({field: value}, part)
+    elif kind in _HTML and elements.tells(blob.data):
+        yield from _of_elements(blob, document)
 
 
-def _folded(text: str) -> str:
-    return _LETTERS.sub("", text.casefold())
+def _of_elements(blob: RawBlob, document: ParsedDocument) -> Iterator[Finding]:
+    reading_of: Reading | None = None
+    for element in elements.read_elements(decoded(blob.data, document.notes)):
+        table = "digital_source_type" if element.name not in elements.ATTRIBUTES else "ai_disclosure"
+        said = disclosed(element.value, table)
+        if element.about and said is not None:
+            detail = {"about": element.about}
+            yield declaration("of_a_part", element.name, element.value, "element", OriginKind.UNKNOWN, **detail)
+            continue
+        finding = declaration(table, element.name, element.value, "element", said)
+        if element.text is None:
+            yield finding
+            continue
+        reading_of = reading_of or Reading(document.text)
+        yield _placed(finding, element.text, reading_of.find(element.text))
+
+
+def _placed(finding: Finding, text: str, span: Span | None) -> Finding:
+    quote = f"{finding.quote} on: {text}"[:_QUOTE]
+    detail = finding.detail if span else {**finding.detail, "problem": "what it speaks of is not in the text"}
+    return replace(finding, scope=Scope.PASSAGE, span=span, quote=quote, detail=detail)
+
+
+def _unreadable(error: Exception) -> Finding:
+    reason = " ".join(str(error).split())[:_QUOTE] or type(error).__name__
+    return Finding(detector=reading.NAME, code="declared.unreadable", level="E3", quote=reason)
+
+
+def _place(finding: Finding) -> tuple[int, int]:
+    span = finding.span or Span(start=-1, end=-1)
+    return span.start, span.end

@@ -52,7 +52,7 @@ class HiddenDetector:
         most: Findings made per document and technique; what comes after is not looked at.
     """
 
-    name: ClassVar[str] = "hidden/1"
+    name: ClassVar[str] = "hidden/2"
     most: int = 20
 
     @property

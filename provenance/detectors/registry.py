@@ -8,6 +8,7 @@ DETECTORS = Registry(
     seam="detector",
     group="stemma.detectors",
     table={
+        "c2pa": "provenance.detectors.c2pa:C2paDetector",
         "declared": "provenance.detectors.declared:DeclaredDetector",
         "instruction": "provenance.detectors.instruction:InstructionDetector",
         "hidden": "provenance.detectors.hidden:HiddenDetector",

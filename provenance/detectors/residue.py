@@ -37,7 +37,7 @@ class ResidueDetector:
         most: Findings kept per kind of trace; `detail.count` holds the true number.
     """
 
-    name: ClassVar[str] = "residue/1"
+    name: ClassVar[str] = "residue/2"
     distinct: int = 2
     edge: float = 0.1
     most: int = 20

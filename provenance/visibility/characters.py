@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 from corpus.types import Span
+from provenance.credentials.wrapper import byte_of, store_in
 from provenance.visibility.passage import Habit, Passage, clean, is_prose
 
 _ZERO = (
@@ -32,7 +33,7 @@ _TAGS = re.compile("(?P<flag>\U0001f3f4)?(?P<run>[\U000e0000-\U000e007f]+)")
 _REGION = re.compile("(?:gb(?:eng|nir|sct|wls)|(?:us|ca)[a-z]{2})\x7f")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 _SPREAD_SELECTORS = re.compile("(?:[A-Za-z .,][\ufe00-\ufe0f\U000e0100-\U000e01ef]){4,}")
-_WRAPPER = b"C2PATXT\x00"  # C2PA 2.4, A.8: embedding manifests into unstructured text
+_WORDS = re.compile(rb"[\x20-\x7e]{12,}")
 _ZERO_RUN = re.compile(f"[{_ZERO}]{{8,}}")
 _FILLER_RUN = re.compile(f"[{_FILLERS}]{{8,}}")
 _LETTER = "A-Za-z\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff"
@@ -74,8 +75,8 @@ def read_characters(text: str, worth: Worth) -> tuple[Passage, ...]:
     present = set(text)
     if any("\U000e0000" <= each < "\U000e0080" for each in present):
         found += _tags(text)
-    if any(_selector(each) >= 0 for each in present):
-        found += _selectors(text)
+    if any(byte_of(each) >= 0 for each in present):
+        found += _selectors(text, worth)
     if not present.isdisjoint(_UNSEEN):
         found += _runs(text)
         found += _split_words(text, worth, _SPLIT_WORD, "zero_width", f"[{_ZERO}{_FILLERS}{_MARKS}]+")
@@ -139,22 +140,20 @@ def _tags(text: str) -> Iterator[Passage]:
             yield _passage("tag_characters", match.start("run"), match.end("run"), said)
 
 
-def _selectors(text: str) -> Iterator[Passage]:
+def _selectors(text: str, worth: Worth) -> Iterator[Passage]:
     for pattern in (_SELECTORS, _SPREAD_SELECTORS):
         for match in pattern.finditer(text):
-            data = bytes(value for each in match[0] if (value := _selector(each)) >= 0)
-            if data.startswith(_WRAPPER):
-                continue
+            data = bytes(value for each in match[0] if (value := byte_of(each)) >= 0)
+            if (store := store_in(data)) and not worth(_words(store)):
+                continue  # a genuine C2PA manifest, which says nothing to a model
             decoded = data.decode("utf-8", "replace")
             said = decoded if _PRINTABLE.match(decoded) else f"{len(data)} bytes: {data[:60].hex(' ')}"
             yield _passage("variation_selectors", match.start(), match.end(), said)
 
 
-def _selector(character: str) -> int:
-    number = ord(character)
-    if 0xFE00 <= number <= 0xFE0F:
-        return number - 0xFE00
-    return number - 0xE0100 + 16 if 0xE0100 <= number <= 0xE01EF else -1
+def _words(store: bytes) -> str:
+    """Returns what a person could read in a manifest store."""
+    return " ".join(match[0].decode("ascii") for match in _WORDS.finditer(store))
 
 
 def _runs(text: str) -> Iterator[Passage]:

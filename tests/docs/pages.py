@@ -17,6 +17,7 @@ STORY = (
     "docs/quality.md",
     "docs/duplicates.md",
     "docs/hidden-text.md",
+    "docs/origin.md",
     "docs/triage.md",
     "docs/reports.md",
     "docs/answers.md",

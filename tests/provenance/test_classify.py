@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -5,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.types import Basis, Finding, Origin, OriginKind, Scope, Span
-from provenance.classify import verdict
+from provenance.classify import speaks, verdict
+from provenance.explain import explain
 
 AI, HUMAN, ASSISTED, UNKNOWN = (
     OriginKind.AI_GENERATED,
@@ -28,7 +30,7 @@ DIALOGUE = finding("E5", AI, Basis.SUSPECTED)
 
 FINDINGS = st.builds(
     finding,
-    st.sampled_from(["E1", "E2", "E3", "E4", "E5", "E6", "-"]),
+    st.sampled_from(["E1", "E1b", "E2", "E3", "E4", "E5", "E6", "-"]),
     st.sampled_from(OriginKind),
     st.sampled_from(Basis),
     st.sampled_from(Scope),
@@ -113,3 +115,48 @@ def test_a_mixed_page_keeps_its_own_verdict_and_its_passages_their_depth() -> No
     origin, passages = verdict([part, DECLARED_HUMAN])
     assert origin.kind is HUMAN
     assert passages[0][1].generation_depth == 2
+
+
+E1 = finding("E1", HUMAN, Basis.DECLARED)
+E1B = finding("E1b", HUMAN, Basis.DECLARED)
+
+
+@pytest.mark.parametrize(
+    ("findings", "kind", "level"),
+    [
+        ([E1], HUMAN, "E1"),
+        ([E1B], HUMAN, "E1b"),
+        ([E1, finding("E3", AI, Basis.DECLARED)], HUMAN, "E1"),
+        ([E1, finding("E1b", AI, Basis.DECLARED)], HUMAN, "E1"),
+        # Anybody can sign: a signature that nobody vouches for weighs no more than a word.
+        ([E1B, finding("E3", AI, Basis.DECLARED)], AI, "E3"),
+        ([finding("E1b", AI, Basis.DECLARED), DECLARED_HUMAN], AI, "E1b"),
+        ([finding("E1b", AI, Basis.DECLARED), finding("E3", AI, Basis.DECLARED)], AI, "E1b"),
+        ([E1, finding("E1", AI, Basis.DECLARED)], AI, "E1"),
+        ([E1, finding("E2", AI, Basis.MATCHED)], AI, "E2"),
+        ([E1B, DIALOGUE], HUMAN, "E1b"),
+        ([replace(E1, origin=UNKNOWN, basis=Basis.NONE)], UNKNOWN, ""),
+    ],
+)
+def test_who_signed_weighs_by_who_is_trusted(findings: list[Finding], kind: OriginKind, level: str) -> None:
+    origin, _ = verdict(findings)
+    assert (origin.kind, origin.level) == (kind, level)
+
+
+@given(st.lists(FINDINGS, max_size=6), st.randoms())
+def test_an_explanation_says_what_the_verdict_says_of_every_finding(findings: list[Finding], random: object) -> None:
+    told = explain(findings)
+    assert (told.origin, told.passages) == verdict(findings)
+    assert len(told.weighed) == sum(item.level != "-" for item in findings)
+    roles = Counter(item.role for item in told.weighed)
+    assert set(roles) <= {"supports", "contradicts", "passage", "silent"}
+    assert (roles["supports"] > 0) == (told.origin.kind is not UNKNOWN)
+    for item in told.weighed:
+        assert item.why
+        assert (item.role == "silent") or speaks(item.finding)
+        if item.role == "supports":
+            assert item.finding.origin is told.origin.kind
+    assert told.statement.startswith("Unknown: ") is (told.origin.kind is UNKNOWN)
+    shuffled = list(findings)
+    random.shuffle(shuffled)
+    assert explain(shuffled).statement == told.statement

@@ -34,6 +34,10 @@ def test_the_detector_is_registered() -> None:
     assert HiddenDetector(most=5).fingerprint != HiddenDetector().fingerprint == HiddenDetector().fingerprint
 
 
+STORE = b"\x00\x00\x00\x18jumb\x00\x00\x00\x10jumdc2pa\x00\x11\x00\x10"
+"""The smallest box that says it is a C2PA manifest store (ISO 19566-5)."""
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -46,7 +50,7 @@ def test_the_detector_is_registered() -> None:
         "\u05e9\u05dc\u05d5\u05dd \u200fHTML 5\u200e \u05e2\u05d5\u05dc\u05dd \u2067abc\u2069.",
         "one stray\u200bspace from a web page and \ufeffa mark",
         "\uf0b7 A point of a list \uf0b7 Another point",
-        "A signed text." + "\ufeff" + made.selectors(b"C2PATXT\x00" + bytes(range(256))),
+        "A signed text." + "\ufeff" + made.selectors(b"C2PATXT\x00\x01\x00\x00\x00\x18" + STORE),
     ],
 )
 def test_characters_that_honest_texts_need_are_let_be(text: str) -> None:

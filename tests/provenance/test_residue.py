@@ -14,6 +14,7 @@ from provenance.detectors.residue import ResidueDetector
 
 EXAMPLES = {
     "openai.pua_cite": "\ue200cite\ue202turn0search1\ue201",
+    "openai.pua_number": "\uea012\uea02",
     "openai.turn_ref": "citeturn0search12",
     "openai.contentReference": ":contentReference[oaicite:16]{index=16}",
     "openai.oai_citation": "[oai_citation:0‡wellington.scoop.co.nz](https://wellington.scoop.co.nz/?p=171473)",
@@ -22,6 +23,7 @@ EXAMPLES = {
     "openai.file_scheme": "file-service://file-AbCdEfGh12",
     "openai.writing_fence": ':::writing{variant="email" id="1"}',
     "lenticular_cite": "【4:0†source】",
+    "openai.plus_chips": "IT Governance+3ISO+3ISO+3",
     "gemini.cite": "[cite: 1, 2]",
     "gemini.span": "[span_0](start_span)",
     "grok.card": '<grok-card data-id="e8ff4f" data-type="citation_card">',
@@ -35,10 +37,12 @@ EXAMPLES = {
     "refusal": "I'm sorry, but I can't assist with that",
     "opener": "Certainly! Here is",
     "closer": "I hope this helps",
+    "source_gap": "While specific details about its history are scarce",
     "deliverable": "Here is a revised",
     "regenerate": "Regenerate response",
     "placeholder": "[Insert company name]",
     "placeholder_url": "https://example.com/your-page",
+    "placeholder_comment": "<!-- Add if available with citation -->",
     "placeholder_date": "2024-XX-XX",
     "md_in_plain": "**Key points**:",
     "turn_footnote": "↩",
