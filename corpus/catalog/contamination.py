@@ -53,6 +53,4 @@ def logged(tx: Session, index_versions: Sequence[str], limit: int, now: datetime
         for row in tx.execute(newest.where(AnswerRow.index_version.in_(batch)))
     ]
     found.sort(key=lambda row: (-row.served_at.timestamp(), row.answer_id))
-    return tuple(
-        LoggedAnswer(question=row.question, retrieved=row.retrieved, cited=row.cited) for row in found[:limit]
-    )
+    return tuple(LoggedAnswer(question=row.question, retrieved=row.retrieved, cited=row.cited) for row in found[:limit])
