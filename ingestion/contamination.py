@@ -189,7 +189,8 @@ def _named(rows: Any, answers: Sequence[LoggedAnswer]) -> Iterator[Mapping[str, 
     """Yields the rows of the chunks that answers name."""
     wanted = {chunk for answer in answers for chunk in (*answer.retrieved, *answer.cited)}
     places = [place for place, chunk in enumerate(rows["chunk_id"].to_pylist()) if chunk in wanted]
-    yield from rows.take(places).to_pylist()
+    if places:
+        yield from rows.take(places).to_pylist()
 
 
 def _used(answers: Sequence[LoggedAnswer], known: Mapping[str, Mapping[str, Any]]) -> list[Used]:
