@@ -16,7 +16,8 @@ from contracts.model import ContaminationGate, Contract
 from corpus import batches
 from corpus.catalog import contamination as measurements
 from corpus.catalog import embedders, versions
-from corpus.catalog.records import LoggedAnswer, VersionRecord
+from corpus.catalog.contamination import LoggedAnswer
+from corpus.catalog.records import VersionRecord
 from corpus.errors import FingerprintMismatch
 from corpus.seams import Embedder
 from corpus.types import utc_now

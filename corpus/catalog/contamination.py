@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,47 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
-from corpus.catalog.records import ContaminationRecord, LoggedAnswer
 from corpus.catalog.tables import AnswerRow, ContaminationRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContaminationRecord:
+    """What was measured of the contamination of one version.
+
+    Attributes:
+        name: The index.
+        number: The version.
+        measured_at: When.
+        k: Hits of each question that alarms look at.
+        compared_with: Number of the version it was compared with; None for none.
+        questions: Questions that found something.
+        report: The figures as JSON; no question and no text is in them.
+        alarms: JSON objects with `code` and `message`.
+    """
+
+    name: str
+    number: int
+    measured_at: datetime
+    k: int
+    compared_with: int | None
+    questions: int
+    report: Mapping[str, Any]
+    alarms: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedAnswer:
+    """What contamination needs of a served answer.
+
+    Attributes:
+        question: What was asked; None when it was not logged or may not be kept.
+        retrieved: Chunk ids that were given to the model.
+        cited: Chunk ids that the answer cites.
+    """
+
+    question: str | None
+    retrieved: tuple[str, ...]
+    cited: tuple[str, ...]
 
 
 def add(tx: Session, record: ContaminationRecord) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from corpus.catalog import contamination as measurements
 from corpus.catalog import versions
-from corpus.catalog.records import ContaminationRecord, VersionRecord
+from corpus.catalog.contamination import ContaminationRecord
+from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError, ContaminationAlarm
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt

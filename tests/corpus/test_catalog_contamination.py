@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from corpus.catalog import answers, contamination
-from corpus.catalog.records import AnswerRecord, ContaminationRecord
+from corpus.catalog.contamination import ContaminationRecord
+from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
