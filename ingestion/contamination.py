@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from contracts.model import ContaminationGate, Contract
 from corpus import batches
 from corpus.catalog import contamination as measurements
@@ -189,9 +192,8 @@ def _passage(hit: Hit) -> Passage:
 def _named(rows: Any, answers: Sequence[LoggedAnswer]) -> Iterator[Mapping[str, Any]]:
     """Yields the rows of the chunks that answers name."""
     wanted = {chunk for answer in answers for chunk in (*answer.retrieved, *answer.cited)}
-    places = [place for place, chunk in enumerate(rows["chunk_id"].to_pylist()) if chunk in wanted]
-    if places:
-        yield from rows.take(places).to_pylist()
+    known = pc.is_in(rows["chunk_id"], value_set=pa.array(sorted(wanted), pa.string()))
+    yield from rows.filter(known).to_pylist()
 
 
 def _used(answers: Sequence[LoggedAnswer], known: Mapping[str, Mapping[str, Any]]) -> list[Used]:
