@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.model import CheckSpec, Contract
+from contracts.model import CheckSpec, ContaminationGate, Contract
 from contracts.rules.table import RULE_ALIASES, RULES
 from contracts.text.problems import DocumentPath, Places
 from contracts.text.timing import days_words
@@ -358,6 +358,8 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     alike = f"near duplicates share at least {contract.families.similarity:g} of their word groups (estimated Jaccard)"
     yield "families", alike, _property(value, "ragFamilies")
     yield "answers", _answers(contract), _property(value, "ragAnswers")
+    if contract.gates.contamination:
+        yield "gates", _contamination(contract.gates.contamination), _property(value, "ragGates")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()
 
@@ -367,6 +369,19 @@ def _answers(contract: Contract) -> str:
     kept = "text and question are kept" if spec.text == "keep" else "only digests are kept, no text and no question"
     term = "without end" if spec.retention_days is None else f"for {days_words(spec.retention_days)}"
     return f"of answers served from the index {kept}, {term}"
+
+
+def _contamination(gate: ContaminationGate) -> str:
+    said_of = {
+        "AI text is at most {:.1%} of the hits": gate.max_exposure,
+        "at most {:g} times its share of the chunks (by the lower bound of the interval)": gate.max_amplification,
+        "at most {:.1%} more than in the version that serves": gate.max_exposure_rise,
+        "at most {:.1%} of the questions find nothing but AI text": gate.max_all_ai_share,
+    }
+    limits = "; ".join(words.format(limit) for words, limit in said_of.items() if limit is not None)
+    return (
+        f"a version is not released unless, over verified and logged questions and their first {gate.k} hits: {limits}"
+    )
 
 
 def _team(contract: Contract) -> str:

@@ -271,6 +271,32 @@ class AnswerSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContaminationGate:
+    """How much of what searches find may be AI text, over verified and logged questions; None for no limit.
+
+    Attributes:
+        max_exposure: Largest share of the first k hits, in [0, 1].
+        max_amplification: Largest ratio of that share to the pool's; the lower bound of the interval counts.
+        max_exposure_rise: How much the share may rise over that of the version that serves, in [0, 1].
+        max_all_ai_share: Largest share of questions whose first k hits are all AI text, in [0, 1].
+        k: How many hits of each question are looked at.
+    """
+
+    max_exposure: float | None = None
+    max_amplification: float | None = None
+    max_exposure_rise: float | None = None
+    max_all_ai_share: float | None = None
+    k: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSpec:
+    """Gates that a release passes only where the contract asks for them; None for one that is not run."""
+
+    contamination: ContaminationGate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenQuestion:
     """A question whose answer somebody verified, and the documents that hold it."""
 
@@ -384,6 +410,7 @@ class Contract:
         trust: How far the source is trusted.
         families: What counts as a near duplicate.
         answers: What is kept of the answers served from its index.
+        gates: Gates of a release beside those that every release passes.
         golden: Verified questions.
         team: Who answers for it.
         roles: Who may do what with it.
@@ -422,6 +449,7 @@ class Contract:
     trust: TrustSpec = dataclasses.field(default_factory=TrustSpec)
     families: FamilySpec = dataclasses.field(default_factory=FamilySpec)
     answers: AnswerSpec = dataclasses.field(default_factory=AnswerSpec)
+    gates: GateSpec = dataclasses.field(default_factory=GateSpec)
     golden: tuple[GoldenQuestion, ...] = ()
     team: tuple[Member, ...] = ()
     roles: tuple[Role, ...] = ()

@@ -16,6 +16,7 @@ StemmaError
 ├── ReleaseError            a version that may not be published                       exit 1
 │   ├── GateFailed
 │   └── ConcurrentRelease   retryable
+├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
 └── CatalogError            the system of record refused or is unreachable            exit 4
 
 A message names the bad value, the valid ones, and the next step. Trouble with one document is a
@@ -135,6 +136,10 @@ class ConcurrentRelease(ReleaseError):
     """Somebody else moved the alias first."""
 
     retryable = True
+
+
+class ContaminationAlarm(StemmaError):
+    """A served version whose searches find too much AI text, or text made of answers."""
 
 
 class CatalogError(StemmaError):

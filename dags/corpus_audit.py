@@ -1,7 +1,8 @@
 """Nightly: proves that each published index is still what its manifest says, and its model still the model.
 
-Digests and signature, canaries against the embedder of today, the audit log's chain.
-Changes nothing; a finding fails the task of that contract and of no other.
+Digests and signature, canaries against the embedder of today, the audit log's chain. Beside that, how much of
+what its searches find is AI text: the figures are kept, and an alarm fails the task.
+Changes nothing else; a finding fails the task of that contract and of no other.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
@@ -15,7 +16,7 @@ from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contract_param, contr
 
 
 @dag(
-    description="Verifies each published index: digests, signature, canaries.",
+    description="Verifies each published index: digests, signature, canaries, contamination.",
     schedule="45 3 * * *",
     start_date=START,
     catchup=False,
@@ -41,7 +42,17 @@ def corpus_audit() -> None:
 
         return stage.audit(open_runtime(), contract).to_json()
 
-    audit.expand(contract=chosen())
+    @task
+    def contamination(contract: str) -> ReceiptJson:
+        """Measures what searches find in one index."""
+        from ingestion.runtime import open_runtime
+        from ingestion.stages import contamination as stage
+
+        return stage.watch(open_runtime(), contract).to_json()
+
+    names = chosen()
+    audit.expand(contract=names)
+    contamination.expand(contract=names)
 
 
 corpus_audit()

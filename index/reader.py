@@ -27,7 +27,7 @@ from index.pointer import AliasPointer, alias_names, read_pointer
 from index.signing import TrustStore
 from index.verify import Verified, read_checked, verify_manifest
 
-_DOCUMENT_COLUMNS = ["doc_id", "title", "uri", "version", "owner", "source_system", "sensitivity_label", "language"]
+DOCUMENT_COLUMNS = ["doc_id", "title", "uri", "version", "owner", "source_system", "sensitivity_label", "language"]
 _CHUNK_FIELDS = (
     "chunk_id",
     "doc_id",
@@ -168,7 +168,7 @@ class IndexReader:
             score=score,
             index_version=self.manifest.number,
             **{name: chunk[name] for name in _CHUNK_FIELDS},
-            **{name: document[name] for name in _DOCUMENT_COLUMNS if name != "doc_id"},
+            **{name: document[name] for name in DOCUMENT_COLUMNS if name != "doc_id"},
         )
 
 
@@ -249,7 +249,7 @@ def _load(store: Store, verified: Verified, embedder: Embedder | None, *, mmap: 
     if embedder is not None:
         _check_embedder(manifest, data[layout.CANARIES], embedder)
     chunks = batches.read_table(pa.BufferReader(data[layout.CHUNKS])).combine_chunks()
-    documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), _DOCUMENT_COLUMNS).combine_chunks()
+    documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), DOCUMENT_COLUMNS).combine_chunks()
     index = _open_faiss(store, f"{folder}/{layout.INDEX}", data[layout.INDEX], mmap=mmap)
     _check_parity(manifest, index, chunks)
     return IndexReader(verified, index, chunks, documents, embedder)

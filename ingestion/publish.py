@@ -23,6 +23,7 @@ from index.plan import what_changed
 from index.signing import TrustStore, load_signer
 from index.verify import verify_version
 from ingestion.candidate import Candidate
+from ingestion.contamination import contamination_gate
 from ingestion.embedding import stored_canaries
 from ingestion.runtime import Runtime
 from ingestion.toolkit import chunker_of, fingerprints_of
@@ -124,7 +125,10 @@ def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
 def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str, force: bool) -> Manifest:
     """Returns the manifest with every gate's result in it, or raises what the gates found."""
     facts = _circumstances(runtime, candidate, run_id)
-    results = _gates(candidate, built, manifest_of(built, facts), force=force)
+    draft = manifest_of(built, facts)
+    results = _gates(candidate, built, draft, force=force)
+    gates.require(results)  # before questions are asked: a candidate that fails these is not worth a model
+    results = (*results, *contamination_gate(runtime, candidate, built, draft))
     gates.require(results)
     return manifest_of(built, facts, results)
 

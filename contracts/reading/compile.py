@@ -16,6 +16,7 @@ from contracts.model import CheckSpec, Contract, FieldSpec, GovernanceSpec, Stat
 from contracts.reading.context import read_golden, read_statements
 from contracts.reading.curation import read_answers, read_families, read_quality, read_repair, read_triage, read_trust
 from contracts.reading.fields import field_checks, read_fields, secrecy
+from contracts.reading.gates import read_gates
 from contracts.reading.keys import Ends, chunk_key, key_checks, read_relations
 from contracts.reading.locations import read_source
 from contracts.reading.logical import Limits
@@ -91,6 +92,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         index=read_index(options.get("ragIndex"), build),
         allowed_origins=_origins(fields, document),
         families=context.families,
+        gates=read_gates(options.get("ragGates")),
         repair=read_repair(options.get("ragRepair")),
         quality=read_quality(options.get("ragQuality")),
         triage=read_triage(options.get("ragTriage")),

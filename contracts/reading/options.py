@@ -32,6 +32,8 @@ PROPERTIES: Mapping[str, str] = {
     "ragEmbedding": "Says the embedding again, for readers of the older form: {model, revision, dimension, chunker}.",
     "ragEnforcement": "block, or warn to report and hold nothing back.",
     "ragFamilies": "From which similarity on two texts are near duplicates: {similarity}, 0.5 to 1.",
+    "ragGates": "Gates of a release: {contamination: {maxExposure, maxAmplification, maxExposureRise, maxAllAiShare, "
+    "k}}; without it none of these is run.",
     "ragGovernance": "Governance fields: {required, defaults, maxValidationAgeDays}.",
     "ragGuards": "Limits that stop a run: {maxRemovedShare, minDocuments}.",
     "ragIndex": "How vectors are indexed: {factory}.",

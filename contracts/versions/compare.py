@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from contracts.model import Contract, RelationSpec, SourceSpec
+from contracts.model import ContaminationGate, Contract, RelationSpec, SourceSpec
 from contracts.text.timing import days_words
 from contracts.versions.changes import Change, Kind, Telling, added, edited, removed
 from contracts.versions.checks import check_changes, fields_of, on_hold, unheld
@@ -365,6 +365,20 @@ def _answers(old: Contract, new: Contract) -> Iterator[Change]:
         yield edited("ragAnswers.retention", _days(was), _days(now), "notice", why)
 
 
+def _gates(old: Contract, new: Contract) -> Iterator[Change]:
+    was, now = (contract.gates.contamination or ContaminationGate() for contract in (old, new))
+    for name in ("max_exposure", "max_amplification", "max_exposure_rise", "max_all_ai_share"):
+        before, after = getattr(was, name), getattr(now, name)
+        if before != after:
+            stricter = after is not None and (before is None or after < before)
+            why = "versions that were released may be refused." if stricter else "more versions are released."
+            kind: Kind = "breaking" if stricter else "compatible"
+            yield edited(f"ragGates.contamination.{_camel(name)}", before, after, kind, why, producers=stricter)
+    if was.k != now.k:
+        why = "another number of hits is looked at before a release."
+        yield edited("ragGates.contamination.k", was.k, now.k, "notice", why)
+
+
 def _golden(old: Contract, new: Contract) -> Iterator[Change]:
     was, now = ({item.id: item for item in contract.golden} for contract in (old, new))
     for name in sorted(was.keys() | now.keys()):
@@ -446,6 +460,7 @@ DIFFERS: Mapping[str, Differ] = {
     "trust": _trust,
     "families": _families,
     "answers": _answers,
+    "gates": _gates,
     "golden": _golden,
     "team": _team,
     "roles": _roles,

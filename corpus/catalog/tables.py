@@ -361,6 +361,7 @@ class AnswerRow(Base):
         Index(None, "mark"),
         Index(None, "expires_at"),
         Index(None, "text_sha256"),
+        Index(None, "index_version", "served_at"),
     )
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     answer_id: Mapped[str] = mapped_column(KEY)
@@ -441,6 +442,20 @@ class AliasRow(Base):
     generation: Mapped[int] = mapped_column(Integer)
     moved_at: Mapped[datetime] = mapped_column(UtcTime)
     actor: Mapped[str] = mapped_column(String)
+
+
+class ContaminationRow(Base):
+    """What was measured of the contamination of one version, and when."""
+
+    __tablename__ = "contamination"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    measured_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    k: Mapped[int] = mapped_column(Integer)
+    compared_with: Mapped[int | None] = mapped_column(Integer)
+    questions: Mapped[int] = mapped_column(Integer)
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    alarms: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
 
 
 class AuditRow(Base):

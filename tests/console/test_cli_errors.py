@@ -47,6 +47,7 @@ NEED_A_PROJECT = [
     ("index", "diff", NAME),
     ("index", "query", NAME, "x"),
     ("index", "verify", NAME),
+    ("index", "contamination", NAME),
     ("index", "promote", NAME, "1"),
     ("index", "rollback", NAME),
     ("index", "release", NAME),

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from laws.handbook import NAME, Project
 
+from corpus.catalog import contamination
+
 REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -39,8 +41,11 @@ def airflow(home: Path, project: Project, *arguments: str) -> subprocess.Complet
 
 def test_the_ingest_dag_runs_in_one_process(airflow_home: Path, project: Project) -> None:
     assert airflow(airflow_home, project, "db", "migrate").returncode == 0
-    for dag_id in (f"corpus_ingest__{NAME}", f"corpus_release__{NAME}"):
+    for dag_id in (f"corpus_ingest__{NAME}", f"corpus_release__{NAME}", "corpus_audit"):
         done = airflow(airflow_home, project, "dags", "test", dag_id)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert {state.state for state in project.states().values()} == {"active"}
     assert project.search("installation")
+    with project.runtime.catalog.reading() as tx:
+        [measured] = contamination.all_of(tx, NAME)
+    assert (measured.number, measured.alarms) == (1, ())

@@ -22,6 +22,7 @@ STORY = (
     "docs/reports.md",
     "docs/answers.md",
     "docs/operations.md",
+    "docs/contamination.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
