@@ -1,6 +1,6 @@
 """Self-ingestion: is this document, or a passage of it, an answer that the RAG system served?
 
-The words of an answer are aligned with the document (`provenance.alignment`), and what counts is what is novel in
+The words of an answer are aligned with the document (`provenance.stretches`), and what counts is what is novel in
 it (`provenance.signature`): a document that only quotes what the answer quoted too has none of that. Three things
 are told from chance: most of the answer in its order (`whole`), one unbroken passage of it (`excerpt`), and much of
 a long one (`part`). The caller looks the answers up; nothing here knows a database. An answer must have been
@@ -20,8 +20,8 @@ import numpy as np
 
 from corpus.ids import fingerprint
 from corpus.types import EMPTY, Basis, Finding, OriginKind, Scope, Span
-from provenance import alignment, signature
-from provenance.alignment import Stretch, stretches
+from provenance import signature
+from provenance.stretches import ALIGNED, Stretch, stretches
 from provenance.answers import COMMON_ANSWERS, LEAST_NOVELTY
 from provenance.grams import WIDTH, Flags, Grams, grams
 from provenance.signature import Signature, Weights, Words, pairs_of, short_words
@@ -156,9 +156,8 @@ def rule_fingerprint() -> str:
     whole = [LEAST_SCORE, WHOLE_WORDS, WHOLE_NOVELTY, WHOLE_SHARE_OF_NOVELTY]
     excerpt = [EXCERPT_NOVELTY, EXCERPT_SHARE, EXCERPT_WORDS, LONG_EXCERPT_NOVELTY]
     parts = [*excerpt, PART_NOVELTY, PART_SHARE, WHOLE_SHARE]
-    aligned = [alignment.FOUND, alignment.JOINING, alignment.MISSED, alignment.LEAST_SCORE, alignment.MOST_STRETCHES]
     kept = [COMMON_ANSWERS, LEAST_NOVELTY, WIDTH, signature.NAME, signature.NEAR]
-    return fingerprint("reuse", {"name": NAME, "whole": whole, "parts": parts, "aligned": aligned, "kept": kept})
+    return fingerprint("reuse", {"name": NAME, "whole": whole, "parts": parts, "aligned": ALIGNED, "kept": kept})
 
 
 def match(

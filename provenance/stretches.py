@@ -27,6 +27,8 @@ LEAST_SCORE = 3.0
 MOST_STRETCHES = 12
 """Stretches looked for in one window: an answer has seldom more sentences."""
 _LEAST_WORDS = 3
+ALIGNED = (FOUND, JOINING, MISSED, LEAST_SCORE, MOST_STRETCHES, _LEAST_WORDS)
+"""What decides where a stretch begins and ends, for the fingerprint of the rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
