@@ -37,8 +37,9 @@ def _look_up(runtime: Runtime, draft: Assessment) -> tuple[Finding, ...]:
     changed = last_change(draft)
     with runtime.catalog.reading() as tx:
         hits = answers.hits(tx, sorted(grams.values), before=changed)
-        served = answers.get(tx, sorted(hits)).values()
-    return match(text, hits, served, updated_at=changed, document=grams)
+        served = answers.get(tx, sorted(hits))
+    depths = {answer_id: answer.depth for answer_id, answer in served.items()}
+    return match(text, hits, served.values(), updated_at=changed, document=grams, depths=depths)
 
 
 def last_change(draft: Assessment) -> datetime | None:

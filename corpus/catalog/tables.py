@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -40,6 +41,8 @@ NAMING = {
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
 VERSION_STATES = ("candidate", "released", "retired")
+LINEAGE_KINDS = ("document", "answer")
+LINEAGE_RELATIONS = ("wasDerivedFrom",)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -389,6 +392,34 @@ class AnswerPostingsRow(Base):
     __tablename__ = "answer_postings"
     bucket: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     postings: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LineageNodeRow(Base):
+    """An end of edges of lineage: a document at one revision, or an answer; `id` keeps the edge table small."""
+
+    __tablename__ = "lineage_nodes"
+    __table_args__ = (_one_of("kind", LINEAGE_KINDS), UniqueConstraint("kind", "name", "revision_id"))
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(KEY)
+    name: Mapped[str] = mapped_column(KEY)
+    revision_id: Mapped[str] = mapped_column(KEY)
+
+
+class LineageEdgeRow(Base):
+    """One step of lineage, in the terms of PROV: `subject` was derived from `object`."""
+
+    __tablename__ = "lineage_edges"
+    __table_args__ = (
+        _one_of("relation", LINEAGE_RELATIONS),
+        Index(None, "object"),
+        Index(None, "run_id", sqlite_where=text("run_id IS NOT NULL"), postgresql_where=text("run_id IS NOT NULL")),
+        {"sqlite_with_rowid": False},
+    )
+    subject: Mapped[int] = mapped_column(NUMBER, ForeignKey("lineage_nodes.id", ondelete="CASCADE"), primary_key=True)
+    object: Mapped[int] = mapped_column(NUMBER, ForeignKey("lineage_nodes.id", ondelete="CASCADE"), primary_key=True)
+    relation: Mapped[str] = mapped_column(KEY, primary_key=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run_id: Mapped[str] = mapped_column(OPTIONAL_KEY, nullable=True)
 
 
 class VersionRow(Base):

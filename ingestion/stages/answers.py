@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus import batches
-from corpus.catalog import answers, contracts, documents
+from corpus.catalog import answers, contracts, documents, lineage
 from corpus.catalog.records import AnswerRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id, text_digest
 from corpus.receipts import Receipt
 from index import layout
+from ingestion.lineage.remember import refresh, remember_answers
+from ingestion.lineage.retrieved import located
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novel_grams, register
@@ -35,8 +37,9 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
         path: The file; a line that is no answer is counted and reported, and never stops the others.
 
     Returns:
-        A receipt with the numbers of answers registered, known before, not decidable and refused, and of
-        standing documents that may repeat one: the next ingest looks at these again. The refused lines
+        A receipt with the numbers of answers registered, known before, not decidable and refused, of
+        standing documents that may repeat one, or that repeat one whose depth is another now: the next ingest
+        looks at these again; and of retrieved chunks that stand in no version or segment. The refused lines
         are its outputs.
 
     Raises:
@@ -52,7 +55,10 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
         before = answers.count(tx)
     registered = [_register(runtime, answer) for answer in inputs]
     repeated = _look_again(runtime, registered)
+    found = located(runtime, inputs)
     with runtime.catalog.transaction() as tx:
+        remember_answers(tx, found)
+        repeated += refresh(tx, map(lineage.answer, found))
         added = answers.count(tx) - before
     return Receipt(
         stage="answers",
@@ -67,6 +73,7 @@ def import_answers(runtime: Runtime, path: Path) -> Receipt:
             "context_unknown": sum(not answer.context_known for answer in registered),
             "refused": len(imported.problems),
             "documents_to_look_at": repeated,
+            "chunks_not_found": sum(len(answer.retrieved) - len(found[answer.answer_id]) for answer in inputs),
         },
     )
 
