@@ -15,7 +15,14 @@ from sqlalchemy.orm import Session, aliased
 
 from corpus.catalog import rows
 from corpus.catalog.records import LineageEdge, LineageNode
-from corpus.catalog.tables import AnswerRow, LineageEdgeRow, LineageNodeRow
+from corpus.catalog.tables import (
+    AnswerRow,
+    DecisionRow,
+    DocumentRow,
+    LineageEdgeRow,
+    LineageNodeRow,
+    RevisionRow,
+)
 
 DERIVED = "wasDerivedFrom"
 """Name of the relation in PROV."""
@@ -88,6 +95,58 @@ def written_by(tx: Session, run_id: str) -> tuple[LineageNode, ...]:
     return tuple(sorted(rows.read(tx, LineageNode, statement)))
 
 
+def decided(tx: Session, nodes: Iterable[LineageNode]) -> dict[LineageNode, dict[str, Any]]:
+    """Returns what was decided last about documents at a revision, findings and reasons left out.
+
+    Returns:
+        Node to `run_id`, `outcome`, `actor`, `decided_at`, `digital_source_type` and `origin_basis`; nodes about which
+        nothing was decided are left out.
+    """
+    told = ("run_id", "outcome", "actor", "decided_at", "digital_source_type", "origin_basis")
+    columns: list[Any] = [getattr(DecisionRow, name) for name in ("contract", "doc_id", "revision_id", *told)]
+    of_revision = tuple_(DecisionRow.contract, DecisionRow.doc_id, DecisionRow.revision_id)
+    statement = select(*columns).order_by(DecisionRow.id)
+    found: dict[LineageNode, dict[str, Any]] = {}
+    for batch in rows.chunks(dict.fromkeys(nodes), _AT_ONCE):
+        wanted = [(node.contract, node.doc_id, node.revision_id) for node in batch]
+        for row in tx.execute(statement.where(of_revision.in_(wanted))):
+            found[document(row.contract, row.doc_id, row.revision_id)] = {name: getattr(row, name) for name in told}
+    return found
+
+
+def revisions(tx: Session, nodes: Iterable[LineageNode]) -> dict[str, list[tuple[str, str]]]:
+    """Returns, by `CONTRACT/DOCUMENT`, the revisions that were ever served and the run of each, oldest first."""
+    statement = select(RevisionRow.contract, RevisionRow.doc_id, RevisionRow.revision_id, RevisionRow.run_id)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for batch in rows.chunks(dict.fromkeys((node.contract, node.doc_id) for node in nodes), _AT_ONCE):
+        wanted = statement.where(tuple_(RevisionRow.contract, RevisionRow.doc_id).in_(batch))
+        for row in tx.execute(wanted.order_by(RevisionRow.activated_at, RevisionRow.run_id)):
+            known = found.setdefault(f"{row.contract}/{row.doc_id}", [])
+            if row.revision_id not in [revision_id for revision_id, _ in known]:
+                known.append((row.revision_id, row.run_id))
+    return found
+
+
+def standing(tx: Session, nodes: Iterable[LineageNode]) -> dict[str, dict[str, Any]]:
+    """Returns, by `CONTRACT/DOCUMENT`, what its source says now: `state`, `revision_id`, `run_id` and `updated_at`."""
+    told = ("state", "revision_id", "run_id", "updated_at")
+    columns: list[Any] = [getattr(DocumentRow, name) for name in ("contract", "doc_id", *told)]
+    found: dict[str, dict[str, Any]] = {}
+    for batch in rows.chunks(dict.fromkeys((node.contract, node.doc_id) for node in nodes), _AT_ONCE):
+        wanted = select(*columns).where(tuple_(DocumentRow.contract, DocumentRow.doc_id).in_(batch))
+        for row in tx.execute(wanted):
+            found[f"{row.contract}/{row.doc_id}"] = {name: getattr(row, name) for name in told}
+    return found
+
+
+def of_contract(tx: Session, contract: str) -> tuple[LineageNode, ...]:
+    """Returns the documents of a contract that lineage knows, at every revision, sorted."""
+    statement = select(*rows.columns(LineageNodeRow, LineageNode)).where(LineageNodeRow.kind == "document")
+    # "0" is the character behind "/": a range, so that the index on names is used.
+    named = statement.where(LineageNodeRow.name >= f"{contract}/", LineageNodeRow.name < f"{contract}0")
+    return tuple(sorted(rows.read(tx, LineageNode, named)))
+
+
 def depths(tx: Session, answer_ids: Iterable[str]) -> dict[str, int]:
     """Returns the greatest generation depth of what each answer retrieved; unknown answers are left out."""
     statement = select(AnswerRow.answer_id, AnswerRow.depth)
@@ -112,9 +171,9 @@ def _all() -> Select[Any]:
     subject = [column.label(f"subject_{column.key}") for column in (_SUBJECT.kind, _SUBJECT.name, _SUBJECT.revision_id)]
     object_ = [column.label(f"object_{column.key}") for column in (_OBJECT.kind, _OBJECT.name, _OBJECT.revision_id)]
     own = (LineageEdgeRow.relation, LineageEdgeRow.detail, LineageEdgeRow.run_id)
-    joined: Select[Any] = select(*subject, *object_, *own).join(_SUBJECT, _SUBJECT.id == LineageEdgeRow.subject)
-    both: Select[Any] = joined.join(_OBJECT, _OBJECT.id == LineageEdgeRow.object)
-    return both
+    columns: list[Any] = [*subject, *object_, *own]
+    joined = select(*columns).join(_SUBJECT, _SUBJECT.id == LineageEdgeRow.subject)
+    return joined.join(_OBJECT, _OBJECT.id == LineageEdgeRow.object)
 
 
 def _edges(tx: Session, nodes: Iterable[LineageNode], column: Any) -> tuple[LineageEdge, ...]:

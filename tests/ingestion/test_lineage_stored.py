@@ -16,9 +16,9 @@ from ingestion.triage import reject_held
 
 NOW = datetime.now(UTC)
 BRASS = """Rinse the brass manifold with warm vinegar before winter, because chalk that settles overnight will crack
-every second gasket. Technicians in Tromso swear by cedar wedges; they hold the flange apart while resin cures slowly."""
-LEDGER = """Whoever keeps the lighthouse ledger should initial each foghorn test twice, once in pencil and once in violet
-ink, so that an auditor arriving by kayak can tell rehearsals from alarms without waking the night crew."""
+every second gasket. Technicians in Tromso swear by cedar wedges; they hold the flange apart while resin cures."""
+LEDGER = """Whoever keeps the lighthouse ledger should initial each foghorn test twice, once in pencil and once in
+violet ink, so that an auditor arriving by kayak can tell rehearsals from alarms without waking the night crew."""
 QUINCE = """Grafted quince rootstock tolerates brackish irrigation provided the orchard is mulched with crushed oyster
 shell, and pruned hard each February when sap pressure drops below the threshold that growers measure by thumb."""
 SERVED = (BRASS, LEDGER, QUINCE)
