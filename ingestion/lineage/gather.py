@@ -71,6 +71,13 @@ def all_loops(runtime: Runtime, contract: str | None = None) -> tuple[tuple[Loop
         return mine, answers.get(tx, sorted({name for loop in mine for name in loop.answers}))
 
 
+def standing_of(runtime: Runtime, found: Iterable[Node]) -> dict[str, str]:
+    """Returns the state of documents now, by `CONTRACT/DOCUMENT`."""
+    with runtime.catalog.reading() as tx:
+        known = lineage.standing(tx, [LineageNode(kind="document", name=node.name) for node in found])
+    return {name: str(facts["state"]) for name, facts in known.items()}
+
+
 def _gathered(tx: Session, roots: Sequence[LineageNode]) -> Lineage:
     edges, cut = _upstream(tx, roots)
     repeated = [edge for edge in edges if edge.subject.kind == "document"]
