@@ -7,14 +7,15 @@ are read from the tables that have them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, select, tuple_, update
+from sqlalchemy import Select, bindparam, delete, select, update
 from sqlalchemy.orm import Session, aliased
 
 from corpus.catalog import rows
-from corpus.catalog.records import LineageEdge, LineageNode
+from corpus.catalog.lineage_records import LineageEdge, LineageNode
 from corpus.catalog.tables import (
     AnswerRow,
     DecisionRow,
@@ -29,7 +30,7 @@ DERIVED = "wasDerivedFrom"
 
 _KEY = ("kind", "name", "revision_id")
 _AT_ONCE = 1_000
-"""Nodes per statement: three values each, so well under what either database takes."""
+"""Edges written at once."""
 _SUBJECT = aliased(LineageNodeRow)
 _OBJECT = aliased(LineageNodeRow)
 
@@ -104,13 +105,14 @@ def decided(tx: Session, nodes: Iterable[LineageNode]) -> dict[LineageNode, dict
     """
     told = ("run_id", "outcome", "actor", "decided_at", "digital_source_type", "origin_basis")
     columns: list[Any] = [getattr(DecisionRow, name) for name in ("contract", "doc_id", "revision_id", *told)]
-    of_revision = tuple_(DecisionRow.contract, DecisionRow.doc_id, DecisionRow.revision_id)
     statement = select(*columns).order_by(DecisionRow.id)
+    wanted = set(nodes)
     found: dict[LineageNode, dict[str, Any]] = {}
-    for batch in rows.chunks(dict.fromkeys(nodes), _AT_ONCE):
-        wanted = [(node.contract, node.doc_id, node.revision_id) for node in batch]
-        for row in tx.execute(statement.where(of_revision.in_(wanted))):
-            found[document(row.contract, row.doc_id, row.revision_id)] = {name: getattr(row, name) for name in told}
+    for contract, batch in _by_contract(wanted):
+        for row in tx.execute(statement.where(DecisionRow.contract == contract, DecisionRow.doc_id.in_(batch))):
+            node = document(row.contract, row.doc_id, row.revision_id)
+            if node in wanted:
+                found[node] = {name: getattr(row, name) for name in told}
     return found
 
 
@@ -118,8 +120,8 @@ def revisions(tx: Session, nodes: Iterable[LineageNode]) -> dict[str, list[tuple
     """Returns, by `CONTRACT/DOCUMENT`, the revisions that were ever served and the run of each, oldest first."""
     statement = select(RevisionRow.contract, RevisionRow.doc_id, RevisionRow.revision_id, RevisionRow.run_id)
     found: dict[str, list[tuple[str, str]]] = {}
-    for batch in rows.chunks(dict.fromkeys((node.contract, node.doc_id) for node in nodes), _AT_ONCE):
-        wanted = statement.where(tuple_(RevisionRow.contract, RevisionRow.doc_id).in_(batch))
+    for contract, batch in _by_contract(nodes):
+        wanted = statement.where(RevisionRow.contract == contract, RevisionRow.doc_id.in_(batch))
         for row in tx.execute(wanted.order_by(RevisionRow.activated_at, RevisionRow.run_id)):
             known = found.setdefault(f"{row.contract}/{row.doc_id}", [])
             if row.revision_id not in [revision_id for revision_id, _ in known]:
@@ -132,8 +134,8 @@ def standing(tx: Session, nodes: Iterable[LineageNode]) -> dict[str, dict[str, A
     told = ("state", "revision_id", "run_id", "updated_at")
     columns: list[Any] = [getattr(DocumentRow, name) for name in ("contract", "doc_id", *told)]
     found: dict[str, dict[str, Any]] = {}
-    for batch in rows.chunks(dict.fromkeys((node.contract, node.doc_id) for node in nodes), _AT_ONCE):
-        wanted = select(*columns).where(tuple_(DocumentRow.contract, DocumentRow.doc_id).in_(batch))
+    for contract, batch in _by_contract(nodes):
+        wanted = select(*columns).where(DocumentRow.contract == contract, DocumentRow.doc_id.in_(batch))
         for row in tx.execute(wanted):
             found[f"{row.contract}/{row.doc_id}"] = {name: getattr(row, name) for name in told}
     return found
@@ -200,11 +202,27 @@ def _row(edge: LineageEdge, numbers: Mapping[LineageNode, int]) -> dict[str, Any
 
 
 def _numbers(tx: Session, nodes: Iterable[LineageNode]) -> dict[LineageNode, int]:
-    key = tuple_(LineageNodeRow.kind, LineageNodeRow.name, LineageNodeRow.revision_id)
     statement = select(*rows.columns(LineageNodeRow, LineageNode), LineageNodeRow.id)
+    # By name and then in memory: SQLite reads the whole table for an IN list of rows.
+    by_kind: dict[str, set[LineageNode]] = defaultdict(set)
+    for node in nodes:
+        by_kind[node.kind].add(node)
     found: dict[LineageNode, int] = {}
-    for batch in rows.chunks(dict.fromkeys(nodes), _AT_ONCE):
-        wanted = [(node.kind, node.name, node.revision_id) for node in batch]
-        for row in tx.execute(statement.where(key.in_(wanted))):
-            found[LineageNode(kind=row.kind, name=row.name, revision_id=row.revision_id)] = row.id
+    for kind, wanted in by_kind.items():
+        here = statement.where(LineageNodeRow.kind == kind)
+        for batch in rows.chunks(sorted({node.name for node in wanted})):
+            for row in tx.execute(here.where(LineageNodeRow.name.in_(batch))):
+                node = LineageNode(kind=row.kind, name=row.name, revision_id=row.revision_id)
+                if node in wanted:
+                    found[node] = row.id
     return found
+
+
+def _by_contract(nodes: Iterable[LineageNode]) -> Iterator[tuple[str, list[str]]]:
+    """Yields documents by contract, in lists short enough for a statement."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for node in nodes:
+        found[node.contract].add(node.doc_id)
+    for contract, doc_ids in found.items():
+        for batch in rows.chunks(sorted(doc_ids)):
+            yield contract, batch

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from corpus.catalog import lineage
-from corpus.catalog.records import LineageNode
+from corpus.catalog.lineage_records import LineageNode
 from ingestion.lineage.gather import Lineage
 from ingestion.runtime import Runtime
 from provenance.lineage import Edge, Graph, Kind, Node, Relation

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from corpus.catalog import answers, lineage
-from corpus.catalog.records import AnswerRecord, LineageEdge, LineageNode
+from corpus.catalog.lineage_records import LineageEdge, LineageNode
+from corpus.catalog.records import AnswerRecord
 from ingestion.lineage.stored import givens, repeat_of
 from ingestion.runtime import Runtime
 from provenance.lineage import Depth, Given, Graph, Kind, Loop, Node, depths, graph_of, loops

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from corpus import batches
 from corpus.catalog import documents, lineage
-from corpus.catalog.records import LineageEdge, LineageNode
+from corpus.catalog.lineage_records import LineageEdge, LineageNode
 from corpus.types import Outcome
 from ingestion.lineage.stored import givens, repeat_of
 from provenance.lineage import Given, Kind, Node, Repeat, depths, graph_of

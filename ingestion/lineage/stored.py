@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from corpus.catalog.records import AnswerRecord, LineageEdge
+from corpus.catalog.lineage_records import LineageEdge
+from corpus.catalog.records import AnswerRecord
 from corpus.types import Basis, Scope, Span
 from provenance.lineage import Given, Repeat
 

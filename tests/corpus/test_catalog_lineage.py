@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from corpus.catalog import answers, lineage
-from corpus.catalog.records import AnswerRecord, LineageEdge, LineageNode
+from corpus.catalog.lineage_records import LineageEdge, LineageNode
+from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
 from corpus.catalog.tables import LineageEdgeRow, LineageNodeRow
 from corpus.errors import CatalogError
