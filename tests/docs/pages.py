@@ -20,6 +20,7 @@ STORY = (
     "docs/triage.md",
     "docs/reports.md",
     "docs/answers.md",
+    "docs/lineage.md",
     "docs/operations.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
