@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.drift.profile import Baseline, Profile
-from corpus.types import Violation
+from corpus.types import Basis, OriginKind, Violation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class BatchFacts:
     Attributes:
         documents: Documents that the next version would hold: admitted in this run or standing.
         violations: Document id to what `row_violations` found, for the documents of this run.
-        origins: Documents by IPTC digital source type, of those counted in `documents`.
+        origins: Documents by IPTC digital source type, of those counted in `documents`, as `known_origins` counts.
         chunk_origins: Chunks by IPTC digital source type; None before they are cut.
         previous_documents: Documents of the last accepted run; None on the first.
         rows: Rows of `documents`, with at least `evaluate.batch_columns(contract)`; rules on unique
@@ -34,3 +35,12 @@ class BatchFacts:
     rows: Sequence[Mapping[str, Any]] = ()
     profile: Profile | None = None
     baseline: Baseline | None = None
+
+
+def known_origins(found: Iterable[tuple[str, str]]) -> Counter[str]:
+    """Counts IPTC digital source types that are declared or matched; what is only suspected counts as unknown.
+
+    Args:
+        found: Digital source type and basis of each document or chunk.
+    """
+    return Counter(str(OriginKind.UNKNOWN) if basis == Basis.SUSPECTED else kind for kind, basis in found)

@@ -6,7 +6,8 @@ A gate never raises for what it finds: it returns a `GateResult`, which is kept 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from corpus.errors import GateFailed
 from corpus.receipts import Counts
@@ -15,14 +16,18 @@ from index.manifest import GateResult
 
 __all__ = [
     "GateResult",
+    "Limit",
+    "ai_share",
     "canary",
     "conservation",
+    "depth",
     "one_change",
     "one_space",
     "owned",
     "parity",
     "recall",
     "require",
+    "self_ingestion",
     "size",
 ]
 
@@ -139,6 +144,85 @@ def one_change(changed: Collection[str], *, forced: bool = False) -> GateResult:
         failure="Release the corpus change first and re-embed then, or run `stemma index release NAME --force "
         "--reason '...'`.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A limit on origin that the contract sets on what is served.
+
+    Attributes:
+        words: What it asks, in words that stand after "expected".
+        strict: Whether it holds for what a person let in, too.
+        warns: Whether breaking it is only reported.
+        forced: Whether a person insisted on this release, with a reason.
+    """
+
+    words: str
+    strict: bool = False
+    warns: bool = False
+    forced: bool = False
+
+
+def depth(limit: Limit, broken: Mapping[str, str], released: Collection[str] = ()) -> GateResult:
+    """No document, and no passage of one, is more generations away from a primary source than the contract allows.
+
+    Args:
+        limit: The limit.
+        broken: Document id to what was found, for each document of the candidate that does not keep to it.
+        released: Documents that a person let in.
+    """
+    return _documents("depth", limit, broken, released)
+
+
+def self_ingestion(limit: Limit, broken: Mapping[str, str], released: Collection[str] = ()) -> GateResult:
+    """No document is made of served answers to a greater share than the contract allows; arguments as in `depth`."""
+    return _documents("self-ingestion", limit, broken, released)
+
+
+def ai_share(limit: Limit, found: str, *, kept: bool) -> GateResult:
+    """The share of AI generated text that is served keeps to the contract, what people let in included.
+
+    Args:
+        limit: The limit.
+        found: The share in words.
+        kept: Whether it keeps to the limit.
+    """
+    failure = (
+        "Reject AI generated documents, add human ones, or raise the threshold of `ai_generated_share` in the "
+        f"contract. {_INSIST}"
+    )
+    return _limited("ai-share", limit, kept=kept, actual=found, failure=failure)
+
+
+_INSIST = "`stemma index release NAME --force --reason '...'` releases it as it is."
+_NAMED = 5
+
+
+def _documents(name: str, limit: Limit, broken: Mapping[str, str], released: Collection[str]) -> GateResult:
+    let_in = {doc_id: words for doc_id, words in broken.items() if doc_id in released}
+    others = broken.keys() - let_in.keys()
+    said = [f"{len(broken)} documents do not keep to it: {_listed(broken)}" if broken else "kept by every document"]
+    if let_in:
+        said.append(f"{len(let_in)} of them let in by a person: {', '.join(sorted(let_in)[:_NAMED])}")
+    failure = (
+        "Run `stemma ingest NAME` so that they are judged again, take back what was let in with `stemma quarantine "
+        f"reject NAME DOCUMENT --reason '...'`, or raise the limit in the contract. {_INSIST}"
+    )
+    kept = not (broken if limit.strict else others)
+    return _limited(name, limit, kept=kept, actual="; ".join(said), failure=failure)
+
+
+def _listed(broken: Mapping[str, str]) -> str:
+    named = "; ".join(f"{doc_id} ({broken[doc_id]})" for doc_id in sorted(broken)[:_NAMED])
+    return named + (f" and {len(broken) - _NAMED} more" if len(broken) > _NAMED else "")
+
+
+def _limited(name: str, limit: Limit, *, kept: bool, actual: str, failure: str) -> GateResult:
+    passed = kept or limit.warns or limit.forced
+    note = "" if kept else " (only a warning)" if limit.warns else " (forced)" if limit.forced else ""
+    broken = f"expected {limit.words}, found {actual}{note}." + ("" if passed else f" {failure}")
+    message = f"{actual}, as expected." if kept else broken
+    return GateResult(name=name, passed=passed, expected=limit.words, actual=f"{actual}{note}", message=message)
 
 
 def require(results: Iterable[GateResult]) -> None:

@@ -25,6 +25,7 @@ from index.verify import verify_version
 from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
 from ingestion.embedding import stored_canaries
+from ingestion.origin_gates import origin_gates
 from ingestion.runtime import Runtime
 from ingestion.toolkit import chunker_of, fingerprints_of
 
@@ -153,6 +154,7 @@ def _gates(candidate: Candidate, built: Built, draft: Manifest, *, force: bool) 
         _one_chunker(candidate, draft.fingerprints["chunker"].digest),
         *((gates.owned(built.summary.ownerless),) if "owner" in candidate.contract.governance.required else ()),
         gates.one_change(what_changed(previous, draft), forced=force),
+        *origin_gates(candidate.contract, built.folder, forced=force),
     )
 
 

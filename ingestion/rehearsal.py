@@ -21,7 +21,7 @@ import pyarrow as pa
 from contracts.drift.measure import profile_of
 from contracts.drift.profile import COLUMNS, Baseline, Profile
 from contracts.evaluate import batch_report, row_violations
-from contracts.facts import BatchFacts
+from contracts.facts import BatchFacts, known_origins
 from contracts.model import CheckSpec, Contract, Verdict
 from contracts.report import ContractReport, RuleResult
 from contracts.rules.table import RULES
@@ -283,7 +283,7 @@ def _report(
     facts = BatchFacts(
         documents=round(listed * len(admitted) / len(assessed)),
         violations={item.ref.doc_id: item.violations for item in assessed},
-        origins=Counter(item.origin.kind.value for item in admitted),
+        origins=known_origins((item.origin.kind.value, item.origin.basis.value) for item in admitted),
         previous_documents=memory.previous_documents,
         rows=rows,
         profile=_profile(rows) if drifts else None,

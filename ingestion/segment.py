@@ -10,7 +10,7 @@ A segment is named by the revisions in it, so the same work gives the same segme
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,24 @@ class Segment:
 
 
 def segment_name(contract: str, rows: Sequence[Row]) -> str:
-    """Returns the id of the segment that holds these revisions with these outcomes."""
-    revisions = sorted([row["revision_id"], row["outcome"]] for row in rows)
+    """Returns the id of the segment that holds these revisions with these outcomes.
+
+    A revision in which an answer is recognised that was registered later is the same revision, and not the same row.
+    """
+    revisions = sorted([row["revision_id"], row["outcome"], *_recognised(row)] for row in rows)
     return fingerprint("segment", {"contract": contract, "revisions": revisions})[:32]
+
+
+def _recognised(row: Row) -> list[str]:
+    found = recognised(row["findings"])
+    return [fingerprint("recognised", {"findings": found})] if found else []
+
+
+def recognised(findings: str) -> list[Any]:
+    """Returns those of a row's findings that say which answers stand in it."""
+    if '"answer.' not in findings:
+        return []
+    return [item for item in batches.loads(findings) if item["code"].startswith("answer.")]
 
 
 def write_segment(
@@ -128,10 +143,16 @@ def _origins(row: Row) -> tuple[Origin, tuple[tuple[Span, Origin], ...]]:
 
 
 def _origin_of(chunk: Chunk, origin: Origin, passages: Sequence[tuple[Span, Origin]]) -> Origin:
-    """Returns the verdict on the passage that overlaps the chunk most, else the document's."""
-    best, size = origin, 0
+    """Returns the verdict on the passage that overlaps the chunk most, else the document's.
+
+    It is as deep as the deepest passage in it with that basis: what an answer is given of it counts whole.
+    """
+    best, size, inside = origin, 0, []
     for span, passage in passages:
         overlap = min(span.end, chunk.span.end) - max(span.start, chunk.span.start)
+        if overlap > 0:
+            inside.append(passage)
         if overlap > size:
             best, size = passage, overlap
-    return best
+    depth = max((passage.generation_depth for passage in inside if passage.basis is best.basis), default=0)
+    return replace(best, generation_depth=max(best.generation_depth, depth))

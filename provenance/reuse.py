@@ -21,10 +21,10 @@ import numpy as np
 from corpus.ids import fingerprint
 from corpus.types import EMPTY, Basis, Finding, OriginKind, Scope, Span
 from provenance import signature
-from provenance.stretches import ALIGNED, Stretch, stretches
 from provenance.answers import COMMON_ANSWERS, LEAST_NOVELTY
 from provenance.grams import WIDTH, Flags, Grams, grams
 from provenance.signature import Signature, Weights, Words, pairs_of, short_words
+from provenance.stretches import ALIGNED, Stretch, stretches
 
 NAME = "reuse/2"
 LEAST_SCORE = 6.0

@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.model import CheckSpec
 from contracts.text.thresholds import holds
+from corpus.types import Basis
 
 _TWINS = ("duplicate.exact", "duplicate.near")
 _UNCHECKED: Mapping[str, str] = MappingProxyType(
@@ -49,6 +50,22 @@ def instruction_text(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) ->
         if where == "anywhere" or bool(item["detail"].get("hidden")) == (where == "hidden")
     ]
     return _listed(found, "orders to a model")
+
+
+def generation_depth(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
+    """The number of AI generations between the text, or a passage of it, and a primary source keeps to the threshold.
+
+    A suspicion decides nothing: what rests on one counts as a primary source.
+    """
+    own = row.get("generation_depth")
+    if own is None:
+        return "no generation depth"
+    depth, answer = (0 if row.get("origin_basis") == Basis.SUSPECTED else int(own)), ""
+    for item in _findings(row, "answer."):
+        found = int(item["detail"].get("generation_depth", 1)) if item["basis"] == Basis.MATCHED else 0
+        if found and found >= depth:
+            depth, answer = found, f", of answer {item['detail'].get('answer_id', '')}"
+    return None if spec.threshold is None or holds(spec.threshold, depth) else f"{depth}{answer}"
 
 
 def near_duplicate(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:

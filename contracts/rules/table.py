@@ -17,7 +17,14 @@ from typing import Any, Literal
 from contracts.drift.rule import STATISTICS, drift
 from contracts.facts import BatchFacts
 from contracts.model import CheckSpec, Scope
-from contracts.rules.evidence import conflict, hidden_text, instruction_text, near_duplicate, poisoning
+from contracts.rules.evidence import (
+    conflict,
+    generation_depth,
+    hidden_text,
+    instruction_text,
+    near_duplicate,
+    poisoning,
+)
 from contracts.text.thresholds import holds
 from contracts.text.timing import days_words
 from corpus.types import Basis, OriginKind
@@ -62,11 +69,6 @@ class Rule:
 def quality_score(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
     """The composite quality score of the text keeps to the threshold."""
     return _compared(spec, row.get("quality_score"), "no score")
-
-
-def generation_depth(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
-    """The number of AI generations between the text and a primary source keeps to the threshold."""
-    return _compared(spec, row.get("generation_depth"), "no generation depth")
 
 
 def language(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
@@ -137,15 +139,19 @@ def ai_generated_share(spec: CheckSpec, facts: BatchFacts) -> str | None:
 
     Known means declared or matched; the number is a lower bound and no estimate.
     """
+    share, words = ai_share(spec, facts)
+    return None if spec.threshold is None or holds(spec.threshold, share) else words
+
+
+def ai_share(spec: CheckSpec, facts: BatchFacts) -> tuple[float, str]:
+    """Returns the share of AI generated documents or chunks in [0, 1], and the same in words."""
     counts, unit = facts.origins, "documents"
     if spec.arguments.get("measure") == "share_of_accepted_chunks":
         unit = "chunks" if facts.chunk_origins is not None else "documents (chunks are not cut yet)"
         counts = facts.chunk_origins if facts.chunk_origins is not None else facts.origins
     total = sum(counts.values())
     share = counts.get(OriginKind.AI_GENERATED, 0) / total if total else 0.0
-    if spec.threshold is None or holds(spec.threshold, share):
-        return None
-    return f"{share:.3f} of {total} {unit}"
+    return share, f"{share:.3f} of {total} {unit}"
 
 
 def volume(spec: CheckSpec, facts: BatchFacts) -> str | None:
@@ -303,11 +309,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             batch=drift,
         ),
         "generation_depth": Rule(
-            explains="The number of AI generations behind the text keeps to the threshold.",
+            explains="The number of AI generations behind the text, or behind a passage of it, keeps to the threshold.",
             scope="row",
             threshold="required",
             range=(0.0, None),
-            columns=("generation_depth",),
+            columns=("generation_depth", "origin_basis", "findings"),
             row=generation_depth,
         ),
         "ai_generated_share": Rule(

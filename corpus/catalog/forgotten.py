@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Text, cast, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from corpus.catalog import audit, postings, rows
+from corpus.catalog import audit, lineage, postings, rows
 from corpus.catalog.records import AnswerRecord, AuditRecord
 from corpus.catalog.tables import AnswerErasedRow, AnswerRow, AuditRow, DecisionRow, DocumentRow
 from corpus.ids import canonical_json, fingerprint
@@ -51,7 +51,7 @@ def erase(tx: Session, answer_id: str, *, reason: str, actor: str, documents: in
 
 
 def remove(tx: Session, answer_ids: Iterable[str]) -> int:
-    """Removes answers and their keys, and remembers nothing; returns how many there were.
+    """Removes answers, their keys and their lineage, and remembers nothing; returns how many there were.
 
     Keys that serve for other answers of the same text go over to the one that was served first of these.
     """
@@ -59,6 +59,7 @@ def remove(tx: Session, answer_ids: Iterable[str]) -> int:
     statement = select(AnswerRow.id, AnswerRow.text_sha256)
     for batch in rows.chunks(dict.fromkeys(answer_ids)):
         leaving |= {row.id: row.text_sha256 for row in tx.execute(statement.where(AnswerRow.answer_id.in_(batch)))}
+        lineage.forget(tx, map(lineage.answer, batch))
     heirs = _heirs(tx, leaving)
     postings.hand_over(tx, {number: heirs.get(digest) for number, digest in leaving.items()})
     for numbers in rows.chunks(sorted(leaving)):

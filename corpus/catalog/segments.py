@@ -124,6 +124,26 @@ def locate(tx: Session, digests: Iterable[str], embedder_fingerprint: str) -> di
     return found
 
 
+def holding(tx: Session, digests: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Returns, for chunk texts that stand in a segment, the id and the contract of the oldest one.
+
+    Args:
+        tx: The transaction.
+        digests: Hexadecimal SHA-256 of chunk texts; those that stand nowhere are left out.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    statement = (
+        select(ChunkDigestRow.digest, SegmentRow.segment_id, SegmentRow.contract)
+        .join(SegmentRow, SegmentRow.id == ChunkDigestRow.segment)
+        .order_by(SegmentRow.id)
+    )
+    for batch in rows.chunks(dict.fromkeys(digests)):
+        wanted = statement.where(ChunkDigestRow.digest.in_([bytes.fromhex(digest) for digest in batch]))
+        for digest, segment_id, contract in tx.execute(wanted):
+            found.setdefault(digest.hex(), (segment_id, contract))
+    return found
+
+
 def forget_vectors(tx: Session, segment_id: str, embedder_fingerprint: str) -> None:
     """Takes back that a segment has vectors in a space, because their file is lost."""
     tx.execute(

@@ -7,15 +7,13 @@ the two on both databases.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -28,7 +26,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+
+from corpus.catalog.columns import EMPTY, KEY, NUMBER, OPTIONAL_KEY, ZERO, JsonTuple, UtcTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,67 +37,11 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-EMPTY, ZERO = text("''"), text("0")
-"""Defaults of columns that were added to rows that were there."""
-
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
 VERSION_STATES = ("candidate", "released", "retired")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time, kept and given back in UTC on both databases (SQLite itself has no zones)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Returns the time in UTC; a naive one is refused, since nobody can say when it was."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"the catalog takes aware times only, got the naive {value.isoformat()}")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Returns the stored time, aware."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class JsonTuple(TypeDecorator[tuple[Any, ...]]):
-    """A JSON array that comes back as a tuple, so that a record stays frozen."""
-
-    impl = JSON
-    cache_ok = True
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...]:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Returns the stored array as a tuple."""
-        return tuple(value)
-
-
-class OptionalText(TypeDecorator[str]):
-    """An optional foreign key: the empty text outside, NULL inside."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Returns NULL for the empty text."""
-        return value or None
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str:  # noqa: ARG002 - the signature is SQLAlchemy's
-        """Returns the empty text for NULL."""
-        return value or ""
-
-
-# Ids are sorted and compared by code point on both databases: the order of active revisions decides
-# the order of an index, which must not depend on the locale of a database server.
-KEY = String().with_variant(String(collation="C"), "postgresql")
-OPTIONAL_KEY = OptionalText().with_variant(OptionalText(collation="C"), "postgresql")
-NUMBER = BigInteger().with_variant(Integer, "sqlite")
+LINEAGE_KINDS = ("document", "answer")
+LINEAGE_RELATIONS = ("wasDerivedFrom",)
 
 
 class Base(DeclarativeBase):
@@ -407,6 +350,34 @@ class AnswerErasedRow(Base):
     __tablename__ = "answers_erased"
     id_digest: Mapped[str] = mapped_column(KEY, primary_key=True)
     erased_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class LineageNodeRow(Base):
+    """An end of edges of lineage: a document at one revision, or an answer; `id` keeps the edge table small."""
+
+    __tablename__ = "lineage_nodes"
+    __table_args__ = (_one_of("kind", LINEAGE_KINDS), UniqueConstraint("kind", "name", "revision_id"))
+    id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(KEY)
+    name: Mapped[str] = mapped_column(KEY)
+    revision_id: Mapped[str] = mapped_column(KEY)
+
+
+class LineageEdgeRow(Base):
+    """One step of lineage, in the terms of PROV: `subject` was derived from `object`."""
+
+    __tablename__ = "lineage_edges"
+    __table_args__ = (
+        _one_of("relation", LINEAGE_RELATIONS),
+        Index(None, "object"),
+        Index(None, "run_id", sqlite_where=text("run_id IS NOT NULL"), postgresql_where=text("run_id IS NOT NULL")),
+        {"sqlite_with_rowid": False},
+    )
+    subject: Mapped[int] = mapped_column(NUMBER, ForeignKey("lineage_nodes.id", ondelete="CASCADE"), primary_key=True)
+    object: Mapped[int] = mapped_column(NUMBER, ForeignKey("lineage_nodes.id", ondelete="CASCADE"), primary_key=True)
+    relation: Mapped[str] = mapped_column(KEY, primary_key=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run_id: Mapped[str] = mapped_column(OPTIONAL_KEY, nullable=True)
 
 
 class VersionRow(Base):

@@ -18,7 +18,7 @@ from contracts.drift.measure import profile_of
 from contracts.drift.profile import Baseline, Profile
 from contracts.drift.rule import MINIMUM
 from contracts.evaluate import batch_columns, batch_report
-from contracts.facts import BatchFacts
+from contracts.facts import BatchFacts, known_origins
 from contracts.model import Contract, Verdict
 from contracts.report import ContractReport
 from corpus import batches
@@ -31,7 +31,7 @@ from ingestion import drifting, profiling, reports, staging
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 
-_COLUMNS = ("doc_id", "digital_source_type")
+_COLUMNS = ("doc_id", "digital_source_type", "origin_basis")
 _MOST_REASONS = 5
 
 
@@ -148,7 +148,7 @@ def _facts(run: _Run, assessed: Sequence[dict[str, Any]]) -> BatchFacts:
     return BatchFacts(
         documents=len(rows),
         violations={row["doc_id"]: staging.violations_of(row) for row in assessed},
-        origins=Counter(row["digital_source_type"] for row in rows),
+        origins=known_origins((row["digital_source_type"], row["origin_basis"]) for row in rows),
         previous_documents=served.documents if served else None,
         rows=rows,
         profile=run.measured(leaving),

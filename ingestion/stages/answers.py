@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from corpus import batches
-from corpus.catalog import answers, contracts, documents, forgotten, rows
+from corpus.catalog import answers, contracts, documents, forgotten, lineage, rows
 from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
 from corpus.ids import new_run_id, text_digest
@@ -25,6 +25,8 @@ from corpus.types import utc_now
 from index import layout
 from ingestion.answerlog import AUTO, open_log
 from ingestion.keeping import Keeping
+from ingestion.lineage.remember import refresh, remember_answers
+from ingestion.lineage.retrieved import located
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novelty, register
@@ -60,8 +62,9 @@ def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> 
 
     Returns:
         A receipt with the numbers of answers registered, known before, not decidable, refused, erased before
-        (they stay so) and past their term, of values that a log left out, and of standing documents that may
-        repeat an answer: the next ingest looks at these again. The refused lines are its outputs.
+        (they stay so) and past their term, of values that a log left out, of standing documents that may repeat an
+        answer, or repeat one whose depth is another now: the next ingest looks at these again; and of retrieved
+        chunks that stand in no version or segment. The refused lines are its outputs.
 
     Raises:
         ConfigurationError: The file cannot be read, or the format is none.
@@ -85,7 +88,8 @@ def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> 
             **{name: tally.figures[name] for name in ("registered", "known", "not_decidable", "context_unknown")},
             "refused": len(tally.problems),
             **{name: tally.figures[name] for name in ("erased", "expired") if tally.figures[name]},
-            "documents_to_look_at": repeated,
+            "documents_to_look_at": repeated + tally.figures["deeper"],
+            "chunks_not_found": tally.figures["chunks_not_found"],
             **{f"log.{name}": number for name, number in sorted(log.notes.items()) if number},
         },
     )
@@ -129,11 +133,22 @@ def _import(runtime: Runtime, keeping: Keeping, inputs: Sequence[AnswerInput], t
     kept = [answer for answer, term in zip(wanted, terms, strict=True) if term is None or term > now]
     tally.figures["erased"] += len(inputs) - len(wanted)
     tally.figures["expired"] += len(wanted) - len(kept)
-    for registered, new in register_answers(runtime.catalog, _with_context(runtime, kept), keeping.kept):
+    ready = _with_context(runtime, kept)
+    for registered, new in register_answers(runtime.catalog, ready, keeping.kept):
         tally.figures["registered" if new else "known"] += 1
         tally.figures["not_decidable"] += not registered.decidable
         tally.figures["context_unknown"] += not registered.context_known
         tally.keys.append(registered.keys)
+    _remember(runtime, ready, tally)
+
+
+def _remember(runtime: Runtime, inputs: Sequence[AnswerInput], tally: _Tally) -> None:
+    """Keeps which documents the answers came from; what came of the answers is deeper then."""
+    found = located(runtime, inputs)
+    with runtime.catalog.transaction() as tx:
+        remember_answers(tx, found)
+        tally.figures["deeper"] += refresh(tx, map(lineage.answer, found))
+    tally.figures["chunks_not_found"] += sum(len(item.retrieved) - len(found[item.answer_id]) for item in inputs)
 
 
 def _told(problems: Sequence[LineProblem]) -> tuple[str, ...]:

@@ -6,6 +6,9 @@ alias where it is; the candidate is kept out of the home, and its figures are in
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import IO
+
 from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import documents, runs, segments, versions
@@ -19,6 +22,7 @@ from ingestion.candidate import Candidate
 from ingestion.embedding import describe
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
+from ingestion.segment import recognised
 
 
 def release(
@@ -122,9 +126,35 @@ def is_unchanged(runtime: Runtime, candidate: Candidate, served: VersionRecord) 
     try:
         with runtime.store.open(path) as handle:
             rows = batches.read_table(handle, ["revision_id"])["revision_id"].to_pylist()
+        if set(rows) != {revision.revision_id for revision in candidate.active}:
+            return False
+        return _recognises_the_same(runtime, candidate, served, path)
     except (OSError, ValueError):
         return False  # lost or damaged: whatever was in it, it has to be built again
-    return set(rows) == {revision.revision_id for revision in candidate.active}
+
+
+def _recognises_the_same(runtime: Runtime, candidate: Candidate, served: VersionRecord, path: str) -> bool:
+    """Returns whether no answer was recognised since in documents that are otherwise the same.
+
+    Only segments that are newer than the version can say so; mostly there is none.
+    """
+    newer = {segment.segment_id for segment in candidate.segments if segment.created_at > served.created_at}
+    wanted = {item.revision_id: item.segment_id for item in candidate.active if item.segment_id in newer}
+    if not wanted:
+        return True
+    with runtime.store.open(path) as handle:
+        before = _recognised(handle, wanted)
+    now: dict[str, list[object]] = {}
+    for segment_id in sorted(set(wanted.values())):
+        with runtime.store.open(f"segments/{segment_id}/documents.parquet") as handle:
+            mine = [revision_id for revision_id, place in wanted.items() if place == segment_id]
+            now |= _recognised(handle, mine)
+    return before == now
+
+
+def _recognised(handle: IO[bytes], revision_ids: Collection[str]) -> dict[str, list[object]]:
+    rows = batches.stream_rows(handle, ["revision_id", "findings"])
+    return {row["revision_id"]: recognised(row["findings"]) for row in rows if row["revision_id"] in revision_ids}
 
 
 def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, model: str | None) -> Candidate:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
-from corpus.catalog import contracts, documents, profiles, relations, runs
+from corpus.catalog import contracts, documents, lineage, profiles, relations, runs
 from corpus.catalog.records import DocumentState
 from corpus.errors import IntegrityError
 from corpus.receipts import Counts, Receipt
 from ingestion import profiling, staging
+from ingestion.lineage.remember import refresh
 from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
 from ingestion.snapshot import mark_of
@@ -56,6 +57,7 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         documents.mark_gone(tx, contract_name, run_id, gone)
         forget(tx, contract_name, gone)
         documents.look_again(tx, contract_name, doc_ids=(*whole.get("again", ()), *whole.get("reopened", ())))
+        refresh(tx, lineage.written_by(tx, run_id))
         if profile is not None:
             profiles.add(tx, profile)
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())

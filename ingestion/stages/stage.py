@@ -21,6 +21,7 @@ from corpus.receipts import Receipt
 from corpus.types import Outcome, utc_now
 from ingestion import staging
 from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
+from ingestion.lineage import remember as lineage
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.remember import counted, remember
 from ingestion.runtime import Runtime
@@ -76,6 +77,7 @@ def stage(
         documents.record(tx, contract.name, run_id, _states(run_id, segment, current))
         decisions.add(tx, [_decision(row, contract.name, run_id) for row, _ in current])
         remember(tx, contract.name, run_id, [row for row, _ in current], patches)
+        lineage.remember(tx, contract.name, run_id, [row for row, _ in current])
         documents.look_again(tx, contract.name, doc_ids=_overtaken(rows, current, patches))
     return Receipt(
         stage="stage",

@@ -21,6 +21,7 @@ STORY = (
     "docs/triage.md",
     "docs/reports.md",
     "docs/answers.md",
+    "docs/lineage.md",
     "docs/operations.md",
     "docs/contamination.md",
 )
