@@ -357,8 +357,16 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     yield "trust", f"tier {contract.trust.tier}{authors}", _property(value, "ragTrust")
     alike = f"near duplicates share at least {contract.families.similarity:g} of their word groups (estimated Jaccard)"
     yield "families", alike, _property(value, "ragFamilies")
+    yield "origin", _asked(contract), _property(value, "ragOrigin")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()
+
+
+def _asked(contract: Contract) -> str:
+    detectors, model = contract.origin.detectors, contract.origin.model
+    more = f"beside the usual evidence, asks {', '.join(detectors)}" if detectors else "no detector beside the usual"
+    statistics = f"statistical model {model} (raises the priority of review, decides nothing)" if model else ""
+    return f"{more}; {statistics or 'no statistical model'}"
 
 
 def _team(contract: Contract) -> str:

@@ -255,6 +255,19 @@ class FamilySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OriginSpec:
+    """What is asked about the origin of documents beside what is always asked.
+
+    Attributes:
+        detectors: Names of detectors that another package registers, such as one of a watermark.
+        model: Name of the statistical model that documents are scored by; empty for none.
+    """
+
+    detectors: tuple[str, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenQuestion:
     """A question whose answer somebody verified, and the documents that hold it."""
 
@@ -367,6 +380,7 @@ class Contract:
         triage: Who must agree about held documents.
         trust: How far the source is trusted.
         families: What counts as a near duplicate.
+        origin: What is asked about the origin of documents beside what is always asked.
         golden: Verified questions.
         team: Who answers for it.
         roles: Who may do what with it.
@@ -404,6 +418,7 @@ class Contract:
     triage: TriageSpec = dataclasses.field(default_factory=TriageSpec)
     trust: TrustSpec = dataclasses.field(default_factory=TrustSpec)
     families: FamilySpec = dataclasses.field(default_factory=FamilySpec)
+    origin: OriginSpec = dataclasses.field(default_factory=OriginSpec)
     golden: tuple[GoldenQuestion, ...] = ()
     team: tuple[Member, ...] = ()
     roles: tuple[Role, ...] = ()

