@@ -14,9 +14,10 @@ import numpy as np
 
 from provenance.statistics.conformal import LEVEL, Rate
 
-DRAWS = 10_000
+DRAWS = 4_000
 LEAST_SCORED = 30
 """Scored texts, and evaluation texts of each kind, below which nothing is estimated."""
+_UNLIKE = {False: "fewer than it flags of human texts alone", True: "more than it flags of AI-written texts alone"}
 CAVEAT = (
     "Holds only where the texts are like those that the model was evaluated on; other subjects, writers or generators "
     "move it. It is an estimate over texts of unknown origin, and no part of the declared or matched shares."
@@ -69,6 +70,9 @@ def estimate(flagged: Rate, sensitivity: Rate, false_positives: Rate, *, seed: i
     better = youden > 0
     shares = np.clip((apparent[better] - false[better]) / youden[better], 0.0, 1.0)
     low, high = np.quantile(shares, (tail, 1 - tail))
+    if low == high:
+        why = f"{flagged.hits} of {flagged.total} flagged is {_UNLIKE[bool(low)]}: these texts are of another kind"
+        return Estimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
     point = rogan_gladen(flagged, sensitivity, false_positives)
     return Estimate(
         point=round(point, 6),

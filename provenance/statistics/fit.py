@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -152,8 +152,12 @@ def split(usable: Sequence[Known], seed: int) -> Split:
     return Split(train=tuple(parts[2]), calibrate=tuple(calibrate), evaluate=tuple(parts[1]))
 
 
-def fit(items: Sequence[Known]) -> Linear:
+def fit(items: Sequence[Known], features: Callable[[str], Features] = features_of) -> Linear:
     """Fits TF-IDF weights and a linear model; the result has no calibration yet.
+
+    Args:
+        items: Texts of both kinds.
+        features: What gives the features of a text, for who has them already.
 
     Raises:
         ConfigurationError: There are too few texts of one kind, or scikit-learn is not installed.
@@ -165,7 +169,7 @@ def fit(items: Sequence[Known]) -> Linear:
                 f"{counts[human]} {what} texts are left to train on, at least {LEAST_TRAINING} are needed. Give more, "
                 "of at least the least number of words, and no duplicates."
             )
-    found = [features_of(item.text) for item in items]
+    found = [features(item.text) for item in items]
     idf = _idf(found)
     fitted = _regression().fit(_matrix(found, idf), np.array([not item.human for item in items]))
     coef: Weights = fitted.coef_[0].astype(np.float32)
