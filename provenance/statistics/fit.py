@@ -171,8 +171,10 @@ def fit(items: Sequence[Known], features: Callable[[str], Features] = features_o
             )
     found = [features(item.text) for item in items]
     idf = _idf(found)
-    fitted = _regression().fit(_matrix(found, idf), np.array([not item.human for item in items]))
-    coef: Weights = fitted.coef_[0].astype(np.float32)
+    seen = np.unique(np.concatenate([item.buckets for item in found]))  # the others keep a weight of nothing
+    fitted = _regression().fit(_matrix(found, idf)[:, seen], np.array([not item.human for item in items]))
+    coef: Weights = np.zeros(DIMENSION, dtype=np.float32)
+    coef[seen] = fitted.coef_[0]
     return Linear(idf=idf, coef=coef, intercept=float(fitted.intercept_[0]), calibration=np.empty(0, dtype=np.float64))
 
 

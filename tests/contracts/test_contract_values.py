@@ -25,6 +25,7 @@ from contracts.model import (
     FamilySpec,
     GoldenQuestion,
     Member,
+    OriginSpec,
     QualitySpec,
     RelationSpec,
     RepairSpec,
@@ -100,6 +101,7 @@ def test_everything_that_a_full_contract_says_is_in_the_model() -> None:
     assert contract.triage == TriageSpec(persons=2)
     assert contract.trust == TrustSpec(tier="curated", authors=("Ann", "Bo"))
     assert contract.families == FamilySpec(similarity=0.75)
+    assert contract.origin == OriginSpec(detectors=("green-list",), model="house-2026")
     assert contract.golden == (
         GoldenQuestion(
             id="q-torque",
@@ -136,7 +138,7 @@ def test_everything_that_a_full_contract_says_is_in_the_model() -> None:
 def test_nothing_is_said_where_a_contract_says_nothing() -> None:
     contract = parse_contract(VALID, "kb")
     assert (contract.repair, contract.quality, contract.triage) == (RepairSpec(), QualitySpec(), TriageSpec())
-    assert (contract.trust, contract.families) == (TrustSpec(), FamilySpec())
+    assert (contract.trust, contract.families, contract.origin) == (TrustSpec(), FamilySpec(), OriginSpec())
     assert contract.golden[0].relevant_doc_ids == ("policies/refunds.md",)
 
 
