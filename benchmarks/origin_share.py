@@ -1,6 +1,6 @@
 """The estimated share of AI-written texts against the truth, in simulated mixes of real texts.
 
-Usage: origin_share.py DATA [--rounds N] [--json]
+Usage: origin_share.py DATA [--rounds N] [--only SECTION ...] [--json]
 (DATA: a folder with l2r and glimpse)
 
 A model is trained on l2r and its threshold set on human texts, as `stemma origin train` does. The texts that took part
@@ -15,8 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,26 +131,56 @@ def long_enough(items: Sequence[Known], least: int) -> list[Known]:
     return [item for item in items if count_words(item.text) >= least]
 
 
-def measured(data: Path, rounds: int) -> Row:
+def sections(data: Path, rounds: int) -> dict[str, Callable[[], list[Row]]]:
+    """Returns what is measured, by name."""
     english = l2r(data)
-    found: Row = {}
-    for least, sizes in ((200, (50,)), (50, (50, 100, 200))):
-        model = model_of(long_enough(english, least))
-        found[f"same kind, {least} words"] = coverage(model.judge(model.unseen), None, sizes, rounds)
     lowered = long_enough(english, 50)
-    for generator in ("GPT-4o", "Gemini-1.5-Pro"):
-        model = model_of([item for item in lowered if item.generator != generator])
-        held = {item.group for item in model.unseen}
-        other = [i for i in lowered if i.group in held and (i.human or i.generator == generator)]
-        card, pool = model.judge(model.unseen), model.judge(other)
-        found[f"new generator {generator}, 50 words"] = coverage(card, pool, (100, 200), rounds)
-    for domain in ("LegalDocument", "LiteratureCreativeWriting", "NewsArticle"):
-        model = model_of([item for item in lowered if item.domain != domain])
-        pool = model.judge([item for item in lowered if item.domain == domain])
-        found[f"new domain {domain}, 50 words"] = coverage(model.judge(model.unseen), pool, (100,), rounds)
-    model = model_of(lowered)
-    pool = model.judge(long_enough(glimpse(data, "main"), 50))
-    found["glimpse, 50 words"] = coverage(model.judge(model.unseen), pool, (100, 200), rounds)
+    made: dict[str, Callable[[], list[Row]]] = {
+        "same-200": lambda: same(long_enough(english, 200), (50,), rounds),
+        "same-50": lambda: same(lowered, (50, 100, 200), rounds),
+    }
+    for name in ("GPT-4o", "Gemini-1.5-Pro"):
+        made[f"generator-{name}"] = partial(new_generator, lowered, name, rounds)
+    for name in ("LegalDocument", "LiteratureCreativeWriting", "NewsArticle"):
+        made[f"domain-{name}"] = partial(new_domain, lowered, name, rounds)
+    made["glimpse"] = lambda: new_set(lowered, long_enough(glimpse(data, "main"), 50), rounds)
+    return made
+
+
+def same(items: Sequence[Known], sizes: Sequence[int], rounds: int) -> list[Row]:
+    """Mixes of texts like those of the card."""
+    model = model_of(items)
+    return coverage(model.judge(model.unseen), None, sizes, rounds)
+
+
+def new_generator(items: Sequence[Known], name: str, rounds: int) -> list[Row]:
+    """Mixes whose AI-written texts are of a generator that the card never saw."""
+    model = model_of([item for item in items if item.generator != name])
+    held = {item.group for item in model.unseen}
+    other = [item for item in items if item.group in held and (item.human or item.generator == name)]
+    return coverage(model.judge(model.unseen), model.judge(other), (100, 200), rounds)
+
+
+def new_domain(items: Sequence[Known], name: str, rounds: int) -> list[Row]:
+    """Mixes of a domain that the card never saw."""
+    model = model_of([item for item in items if item.domain != name])
+    pool = model.judge([item for item in items if item.domain == name])
+    return coverage(model.judge(model.unseen), pool, (100,), rounds)
+
+
+def new_set(items: Sequence[Known], others: Sequence[Known], rounds: int) -> list[Row]:
+    """Mixes of another collection: other subjects, other generators, other prompts."""
+    model = model_of(items)
+    return coverage(model.judge(model.unseen), model.judge(others), (100, 200), rounds)
+
+
+def measured(data: Path, rounds: int, only: Sequence[str]) -> Row:
+    """Measures each section; names each on stderr when it is done."""
+    found: Row = {}
+    for name, measure in sections(data, rounds).items():
+        if not only or name in only:
+            found[name] = measure()
+            print(name, file=sys.stderr, flush=True)
     return found
 
 
@@ -169,9 +200,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--only", nargs="*", default=[], metavar="SECTION")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = measured(options.data, options.rounds)
+    found = measured(options.data, options.rounds, options.only)
     if options.json:
         json.dump(found, sys.stdout, indent=1)
     else:
