@@ -17,7 +17,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -134,16 +134,16 @@ def long_enough(items: Sequence[Known], least: int) -> list[Known]:
 def sections(data: Path, rounds: int) -> dict[str, Callable[[], list[Row]]]:
     """Returns what is measured, by name."""
     english = l2r(data)
-    lowered = long_enough(english, 50)
+    lowered = cache(lambda: long_enough(english, 50))
     made: dict[str, Callable[[], list[Row]]] = {
         "same-200": lambda: same(long_enough(english, 200), (50,), rounds),
-        "same-50": lambda: same(lowered, (50, 100, 200), rounds),
+        "same-50": lambda: same(lowered(), (50, 100, 200), rounds),
     }
     for name in ("GPT-4o", "Gemini-1.5-Pro"):
-        made[f"generator-{name}"] = partial(new_generator, lowered, name, rounds)
+        made[f"generator-{name}"] = partial(lambda kind: new_generator(lowered(), kind, rounds), name)
     for name in ("LegalDocument", "LiteratureCreativeWriting", "NewsArticle"):
-        made[f"domain-{name}"] = partial(new_domain, lowered, name, rounds)
-    made["glimpse"] = lambda: new_set(lowered, long_enough(glimpse(data, "main"), 50), rounds)
+        made[f"domain-{name}"] = partial(lambda kind: new_domain(lowered(), kind, rounds), name)
+    made["glimpse"] = lambda: new_set(lowered(), long_enough(glimpse(data, "main"), 50), rounds)
     return made
 
 

@@ -19,6 +19,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -177,24 +178,50 @@ def speed(items: Sequence[Known]) -> Row:
     return {"documents_per_second": len(tested) / spent, "words_per_document": words / len(tested)}
 
 
+class Texts:
+    """The sets, each read when it is first asked for."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    @cached_property
+    def english(self) -> list[Known]:
+        return l2r(self.data)
+
+    @cached_property
+    def real(self) -> list[Known]:
+        return long_enough(self.english, 200)
+
+    @cached_property
+    def lowered(self) -> list[Known]:
+        return long_enough(self.english, WHAT_IF)
+
+    @cached_property
+    def main(self) -> list[Known]:
+        return glimpse(self.data, "main")
+
+    @cached_property
+    def others(self) -> list[Known]:
+        return glimpse(self.data, "langs")
+
+
 def sections(data: Path, seeds: int) -> dict[str, Callable[[], Any]]:
     """Returns what is measured, by name, in the order in which it is shown."""
-    english, main, others = l2r(data), glimpse(data, "main"), glimpse(data, "langs")
-    real, lowered = long_enough(english, 200), long_enough(english, WHAT_IF)
+    texts = Texts(data)
     return {
         "twins": lambda: twins_are_identical(data),
-        "short_l2r": lambda: lengths(english, 200),
-        "short_glimpse": lambda: [*lengths(main, 200), *lengths(others, 200)],
-        "in_domain": lambda: in_domain(real, (0.05, 0.01)),
-        "across_generators": lambda: across_generators(real),
-        "across_domains": lambda: across_domains(real),
-        "english_on_languages": lambda: english_on_languages(real, long_enough(others, 200)),
-        "languages": lambda: languages(long_enough(others, 200)),
-        "what_if_in_domain": lambda: in_domain(lowered, (0.05, 0.01)),
-        "what_if_glimpse": lambda: across_sets(lowered, long_enough(main, WHAT_IF)),
-        "what_if_across_domains": lambda: across_domains(lowered),
-        "realized": lambda: realized(real, seeds),
-        "speed": lambda: speed(real),
+        "short_l2r": lambda: lengths(texts.english, 200),
+        "short_glimpse": lambda: [*lengths(texts.main, 200), *lengths(texts.others, 200)],
+        "in_domain": lambda: in_domain(texts.real, (0.05, 0.01)),
+        "across_generators": lambda: across_generators(texts.real),
+        "across_domains": lambda: across_domains(texts.real),
+        "english_on_languages": lambda: english_on_languages(texts.real, long_enough(texts.others, 200)),
+        "languages": lambda: languages(long_enough(texts.others, 200)),
+        "what_if_in_domain": lambda: in_domain(texts.lowered, (0.05, 0.01)),
+        "what_if_glimpse": lambda: across_sets(texts.lowered, long_enough(texts.main, WHAT_IF)),
+        "what_if_across_domains": lambda: across_domains(texts.lowered),
+        "realized": lambda: realized(texts.real, seeds),
+        "speed": lambda: speed(texts.real),
     }
 
 
@@ -204,7 +231,7 @@ def measured(data: Path, seeds: int, only: Sequence[str]) -> Row:
     for name, measure in sections(data, seeds).items():
         if not only or name in only:
             found[name] = measure()
-            print(name, file=sys.stderr, flush=True)
+            print(f"{name}: {json.dumps(found[name])}" if only else name, file=sys.stderr, flush=True)
     return found
 
 

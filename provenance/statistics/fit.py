@@ -336,7 +336,7 @@ def _regression() -> Any:
         raise ConfigurationError(
             "training needs scikit-learn, which is not installed. Run `pip install scikit-learn`."
         ) from error
-    return LogisticRegression(C=_C, class_weight="balanced", tol=1e-3, max_iter=500)
+    return LogisticRegression(C=_C, class_weight="balanced", max_iter=500)
 
 
 def _versions() -> dict[str, str]:
