@@ -134,15 +134,15 @@ def long_enough(items: Sequence[Known], least: int) -> list[Known]:
 def sections(data: Path, rounds: int) -> dict[str, Callable[[], list[Row]]]:
     """Returns what is measured, by name."""
     english = l2r(data)
-    lowered = cache(lambda: long_enough(english, 50))
+    real, lowered = (cache(partial(long_enough, english, least)) for least in (200, 50))
     made: dict[str, Callable[[], list[Row]]] = {
-        "same-200": lambda: same(long_enough(english, 200), (50,), rounds),
+        "same-200": lambda: same(real(), (50,), rounds),
         "same-50": lambda: same(lowered(), (50, 100, 200), rounds),
     }
     for name in ("GPT-4o", "Gemini-1.5-Pro"):
-        made[f"generator-{name}"] = partial(lambda kind: new_generator(lowered(), kind, rounds), name)
-    for name in ("LegalDocument", "LiteratureCreativeWriting", "NewsArticle"):
-        made[f"domain-{name}"] = partial(lambda kind: new_domain(lowered(), kind, rounds), name)
+        made[f"generator-{name}"] = partial(lambda kind: new_generator(real(), kind, rounds), name)
+    for name in ("EducationMaterial", "LiteratureCreativeWriting", "NewsArticle"):
+        made[f"domain-{name}"] = partial(lambda kind: new_domain(real(), kind, rounds), name)
     made["glimpse"] = lambda: new_set(lowered(), long_enough(glimpse(data, "main"), 50), rounds)
     return made
 
@@ -158,7 +158,7 @@ def new_generator(items: Sequence[Known], name: str, rounds: int) -> list[Row]:
     model = model_of([item for item in items if item.generator != name])
     held = {item.group for item in model.unseen}
     other = [item for item in items if item.group in held and (item.human or item.generator == name)]
-    return coverage(model.judge(model.unseen), model.judge(other), (100, 200), rounds)
+    return coverage(model.judge(model.unseen), model.judge(other), (50, 100), rounds)
 
 
 def new_domain(items: Sequence[Known], name: str, rounds: int) -> list[Row]:

@@ -97,23 +97,25 @@ def test_from_training_to_a_share_with_an_interval(modelled: Any) -> None:
     assert modelled.json("ingest", NAME)["counts"]["unchanged"] == 35
 
 
-def test_marked_documents_come_first_and_nothing_else_changes(modelled: Any) -> None:
+def test_marked_documents_come_first_in_review_and_nothing_else_changes(modelled: Any) -> None:
+    said = modelled.contract.read_text("utf-8").replace("value: block", "value: warn", 1)
     modelled.contract.write_text(
-        re.sub(r"mustBeGreaterOrEqualTo: 0\.\d+", "mustBeGreaterOrEqualTo: 0.999", modelled.contract.read_text())
+        re.sub(r"mustBeGreaterOrEqualTo: [\d.]+", "mustBeGreaterOrEqualTo: 1.0", said), "utf-8"
     )
-    modelled("ingest", NAME, code=None)
-    held = modelled.json("quarantine", "list", NAME)["documents"]
-    assert all(item["statistics"] is None for item in held)
+    modelled("ingest", NAME)
+    plain = modelled.json("quarantine", "review", NAME)["documents"]
+    assert len(plain) > 20
+    assert all(item["statistics"] is None for item in plain)
     declare(modelled.contract, "house")
-    modelled("ingest", NAME, code=None)
-    marked = modelled.json("quarantine", "list", NAME)["documents"]
-    assert {item["doc_id"] for item in marked} == {item["doc_id"] for item in held}
-    flags = [item["statistics"] is not None for item in marked]
-    assert any(flags)
-    assert flags == sorted(flags, reverse=True)
+    modelled("ingest", NAME)
+    marked = modelled.json("quarantine", "review", NAME)["documents"]
+    assert {item["doc_id"] for item in marked} == {item["doc_id"] for item in plain}
+    assert {item["origin"] for item in marked} == {"unknown"}
     rarities = [item["statistics"]["p"] for item in marked if item["statistics"]]
+    assert 0 < len(rarities) < len(marked)
+    assert [item["statistics"] is None for item in marked] == sorted(item["statistics"] is None for item in marked)
     assert rarities == sorted(rarities)
-    assert "look here first" in modelled("quarantine", "list", NAME).out
+    assert "look here first" in modelled("quarantine", "review", NAME).out
 
 
 def test_evaluate_shows_the_card_or_counts_on_other_texts(modelled: Any) -> None:
