@@ -116,7 +116,7 @@ def test_too_few_texts_are_not_calibrated_and_then_it_says_nothing_else() -> Non
     small = train(known(300, 200), Options(name="small"), DAY)
     assert (small.card.calibrated, small.card.threshold, small.card.calibration) == (False, None, 180)
     assert small.card.evaluation.false_positives.total == 0
-    finding = found(detector(model=small), text(1, tics=0.6))
+    finding = found(detector(model=small), text(1, tics=1.0))
     assert (finding.code, finding.origin, finding.basis) == (
         "statistics.not_calibrated",
         OriginKind.UNKNOWN,
@@ -135,24 +135,24 @@ def test_it_refuses_to_train_on_nearly_nothing_or_to_claim_too_much() -> None:
 
 
 def test_short_texts_other_languages_and_expiry_are_said_and_nothing_else() -> None:
-    short = found(detector(), text(1, tics=0.6, words=100))
+    short = found(detector(), text(1, tics=1.0, words=100))
     assert short.code == "statistics.too_short"
     assert "score" not in short.detail
-    assert found(detector(language_of=lambda _: "de"), text(1, tics=0.6)).code == "statistics.language_not_calibrated"
-    expired = found(detector(on=model().card.expires_on), text(1, tics=0.6))
+    assert found(detector(language_of=lambda _: "de"), text(1, tics=1.0)).code == "statistics.language_not_calibrated"
+    expired = found(detector(on=model().card.expires_on), text(1, tics=1.0))
     assert expired.code == "statistics.expired"
     assert set(expired.detail) == {"model", "card", "expired_on"}
-    assert found(detector(on=date(2027, 5, 28)), text(1, tics=0.6)).code == ABOVE
+    assert found(detector(on=date(2027, 5, 28)), text(1, tics=1.0)).code == ABOVE
 
 
 def test_it_never_decides_and_never_says_human() -> None:
-    for said in (text(1, tics=0.6), text(2, tics=0.0), GERMAN, *HOSTILE):
+    for said in (text(1, tics=1.0), text(2, tics=0.0), GERMAN, *HOSTILE):
         finding = found(detector(), said)
         assert finding.level == "E6"
         assert finding.origin in (OriginKind.AI_GENERATED, OriginKind.UNKNOWN)
         assert finding.basis in (Basis.SUSPECTED, Basis.NONE)
         assert verdict([finding]) == (Origin(), ())
-    assert found(detector(), text(1, tics=0.6)).code == ABOVE
+    assert found(detector(), text(1, tics=1.0)).code == ABOVE
 
 
 def test_the_fingerprint_changes_with_the_model_and_with_expiry_only() -> None:
