@@ -360,6 +360,7 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     yield "answers", _answers(contract), _property(value, "ragAnswers")
     if contract.gates.contamination:
         yield "gates", _contamination(contract.gates.contamination), _property(value, "ragGates")
+    yield "origin", _asked(contract), _property(value, "ragOrigin")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()
 
@@ -382,6 +383,13 @@ def _contamination(gate: ContaminationGate) -> str:
     return (
         f"a version is not released unless, over verified and logged questions and their first {gate.k} hits: {limits}"
     )
+
+
+def _asked(contract: Contract) -> str:
+    detectors, model = contract.origin.detectors, contract.origin.model
+    more = f"beside the usual evidence, asks {', '.join(detectors)}" if detectors else "no detector beside the usual"
+    statistics = f"statistical model {model} (raises the priority of review, decides nothing)" if model else ""
+    return f"{more}; {statistics or 'no statistical model'}"
 
 
 def _team(contract: Contract) -> str:

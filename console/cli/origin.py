@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from console.cli import render_origin
+from console.cli import origin_model, origin_share, render_origin
 from console.cli.command import Result, command, group
 from console.cli.ingest import NameArgument
 from console.cli.quality import DocumentArgument
@@ -13,9 +13,15 @@ from console.cli.session import Session
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the app."""
-    nouns = group(app, "origin", "Show where documents came from, as far as anything tells.")
+    nouns = group(
+        app,
+        "origin",
+        "Show where texts came from, train a model on your own, and see the share of AI text.",
+    )
     examples = ("origin show handbook policies/refunds.md", "origin show handbook policies/refunds.md --json")
     command(nouns, "show", examples=examples)(show)
+    origin_model.add_to(nouns)
+    origin_share.add_to(nouns)
 
 
 def show(session: Session, name: NameArgument, document: DocumentArgument) -> Result:

@@ -44,6 +44,8 @@ AcceptOption = Annotated[
 ]
 WhyOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, with --accept; it is in the audit log.")]
 _MOST = 50
+_ABOVE = "statistics.above_threshold"
+"""Code of the one finding that orders a list (`provenance.statistics.detector.ABOVE`; a test compares)."""
 
 
 def register(app: typer.Typer) -> None:
@@ -249,7 +251,21 @@ def _items(runtime: Runtime, name: str, outcomes: Sequence[str]) -> tuple[list[J
         key = found.doc_id, state.judged_sha256
         told = dossier.holding_first(contract, _told(found))
         items.append(_item(found, state, settled.get(key), cast.get(key, ()), told, _teams(contract, teams, found)))
-    return items, teams
+    return sorted(items, key=_priority), teams
+
+
+def _priority(item: Json) -> tuple[bool, float]:
+    """What a statistical model marks comes first, the rarest score first; it changes nothing but the order."""
+    marked = item["statistics"]
+    return marked is None, marked["p"] if marked else 0.0
+
+
+def _marked(found: DecisionRecord) -> Json | None:
+    """Returns what a statistical model said of a document that scored above its threshold."""
+    for finding in found.findings:
+        if finding["code"] == _ABOVE:
+            return {key: finding["detail"][key] for key in ("model", "p", "alpha")}
+    return None
 
 
 def _teams(contract: Contract | None, teams: Mapping[str, str], found: DecisionRecord) -> list[str]:
@@ -281,6 +297,7 @@ def _item(
         "origin": found.digital_source_type,
         "reasons": [{key: reason.get(key, "") for key in ("code", "message", "rule")} for reason in told],
         "owners": teams,
+        "statistics": _marked(found),
         "released_by": by.get("accept"),
         "rejected_by": by.get("reject"),
         "waits": override is not None and _waits(state, override),

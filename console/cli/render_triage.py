@@ -65,7 +65,9 @@ def _why(item: Json) -> str:
         return "-"
     more = f" (+{len(reasons) - 1} more)" if len(reasons) > 1 else ""
     voted = f" [{_votes(item['votes'])}]" if item["votes"] else ""
-    return f"{reasons[0]['rule'] or reasons[0]['code']}: {reasons[0]['message']}{more}{voted}"
+    marked = item["statistics"]
+    first = f" [statistics: p {marked['p']:.2g} by {marked['model']}, so look here first]" if marked else ""
+    return f"{reasons[0]['rule'] or reasons[0]['code']}: {reasons[0]['message']}{more}{voted}{first}"
 
 
 def _votes(votes: Iterable[Json]) -> str:

@@ -14,7 +14,15 @@ from typing import Any
 from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, NEVER_NULL, Build
 from contracts.model import CheckSpec, Contract, FieldSpec, GovernanceSpec, Statement
 from contracts.reading.context import read_golden, read_statements
-from contracts.reading.curation import read_answers, read_families, read_quality, read_repair, read_triage, read_trust
+from contracts.reading.curation import (
+    read_answers,
+    read_families,
+    read_origin,
+    read_quality,
+    read_repair,
+    read_triage,
+    read_trust,
+)
 from contracts.reading.fields import field_checks, read_fields, secrecy
 from contracts.reading.gates import read_gates
 from contracts.reading.keys import Ends, chunk_key, key_checks, read_relations
@@ -93,6 +101,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         allowed_origins=_origins(fields, document),
         families=context.families,
         gates=read_gates(options.get("ragGates")),
+        origin=read_origin(options.get("ragOrigin")),
         repair=read_repair(options.get("ragRepair")),
         quality=read_quality(options.get("ragQuality")),
         triage=read_triage(options.get("ragTriage")),

@@ -6,9 +6,10 @@ import re
 from typing import Literal, cast
 
 from contracts.build import DOCUMENT_TYPES, SCORE_PARTS
-from contracts.model import REPAIRS, AnswerSpec, FamilySpec, QualitySpec, RepairSpec, TriageSpec, TrustSpec
+from contracts.model import REPAIRS, AnswerSpec, FamilySpec, OriginSpec, QualitySpec, RepairSpec, TriageSpec, TrustSpec
 from contracts.text.node import Node
 from contracts.text.problems import listed, shown
+from corpus.ids import NAME_PATTERN
 
 _KEPT = ("keep", "hash")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
@@ -18,6 +19,9 @@ _MOST_PERSONS = 9
 _MOST_WEIGHT = 100.0
 # Below a Jaccard similarity of one half two texts differ in most of what they say: they are no twins.
 _LEAST_SIMILARITY = 0.5
+_ALWAYS_RUN = ("c2pa", "declared", "hidden", "instruction", "marks", "residue")
+"""Detectors that every document is shown to (`ingestion.toolkit.DETECTORS`; a test compares)."""
+_NAMES = "Lower-case letters, digits, '.', '_' and '-', at most 63, a letter or digit first."
 
 
 def read_repair(node: Node) -> RepairSpec:
@@ -85,6 +89,27 @@ def _days(node: Node) -> int | None:
         node.problem(f"{shown(node.value)} is not a retention.", f"Write days such as 400d, at most {_MOST_DAYS}d.")
         return None
     return int(found[1])
+
+
+def read_origin(node: Node) -> OriginSpec:
+    """Reads ragOrigin. Whether a detector or a model of that name exists shows when documents are read."""
+    node.only(("detectors", "statistical"))
+    detectors, statistical = node.get("detectors"), node.get("statistical")
+    names = detectors.texts(least=0) if node.has("detectors") else ()
+    for item in detectors.items():
+        if item.value in _ALWAYS_RUN:
+            item.problem(f"{item.value!r} is always asked.", "Name only detectors that another package registers.")
+        elif isinstance(item.value, str) and item.value and not NAME_PATTERN.match(item.value):
+            item.problem(f"{shown(item.value)} is no name of a detector.", _NAMES)
+    _twice(detectors)
+    if not node.has("statistical"):
+        return OriginSpec(detectors=names)
+    statistical.only(("model",))
+    model = statistical.get("model")
+    if not isinstance(model.value, str) or not NAME_PATTERN.match(model.value):
+        place = model if statistical.has("model") else statistical
+        place.problem(f"{shown(model.value)} is no name of a model.", f"{_NAMES} `stemma origin train` makes one.")
+    return OriginSpec(detectors=names, model=model.text())
 
 
 def _twice(node: Node) -> None:

@@ -37,6 +37,8 @@ PROPERTIES: Mapping[str, str] = {
     "ragGovernance": "Governance fields: {required, defaults, maxValidationAgeDays}.",
     "ragGuards": "Limits that stop a run: {maxRemovedShare, minDocuments}.",
     "ragIndex": "How vectors are indexed: {factory}.",
+    "ragOrigin": "What is asked about origin beside what is always asked: {detectors: [names], "
+    "statistical: {model: NAME}}; off by default.",
     "ragParsers": "Parser by media type, where the choice by content is not wanted.",
     "ragQuality": "How documents are scored: {documentType, weights: {SUBSCORE: 0 to 100}}.",
     "ragRepair": "Safe repairs that every document gets: {kinds: [encoding, control_characters, hyphenation, "

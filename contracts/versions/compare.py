@@ -379,6 +379,16 @@ def _gates(old: Contract, new: Contract) -> Iterator[Change]:
         yield edited("ragGates.contamination.k", was.k, now.k, "notice", why)
 
 
+def _asked(old: Contract, new: Contract) -> Iterator[Change]:
+    if old.origin.detectors != new.origin.detectors:
+        why = "documents are judged again: other evidence about their origin is found, and may decide it."
+        was, now = list(old.origin.detectors), list(new.origin.detectors)
+        yield edited("ragOrigin.detectors", was, now, "compatible", why, consumers=True)
+    if old.origin.model != new.origin.model:
+        why = "documents are judged again: another model, or none, orders them for review; it decides nothing."
+        yield edited("ragOrigin.statistical.model", old.origin.model, new.origin.model, "notice", why)
+
+
 def _golden(old: Contract, new: Contract) -> Iterator[Change]:
     was, now = ({item.id: item for item in contract.golden} for contract in (old, new))
     for name in sorted(was.keys() | now.keys()):
@@ -461,6 +471,7 @@ DIFFERS: Mapping[str, Differ] = {
     "families": _families,
     "answers": _answers,
     "gates": _gates,
+    "origin": _asked,
     "golden": _golden,
     "team": _team,
     "roles": _roles,

@@ -65,6 +65,14 @@ INVALID = [
     ("classification: internal", "classification: public", "classification: public", ("classified public", "more secret label 'internal' is allowed")),
     ("allowed: [public, internal]", "allowed: [public, restricted]", "classification: internal", ("'restricted' is allowed",)),
     ("sensitivity_label: internal}", "sensitivity_label: confidential}", "classification: internal", ("'confidential' is the default of ragGovernance",)),
+    # origin
+    ("detectors: [green-list]", "detectors: [residue]", "[residue]", ("'residue' is always asked", "another package")),
+    ("detectors: [green-list]", "detectors: [Green List]", "[Green List]", ("'Green List' is no name of a detector", "Lower-case")),
+    ("detectors: [green-list]", "detectors: [a, a]", "[a, a]", ("'a' is listed twice",)),
+    ("detectors: [green-list]", "detector: [green-list]", "detector:", ("unknown key `detector`", "'detectors'")),
+    ("statistical: {model: house-2026}", "statistical: {model: ../x}", "model: ../x", ("'../x' is no name of a model", "`stemma origin train`")),
+    ("statistical: {model: house-2026}", "statistical: {}", "statistical: {}", ("is no name of a model",)),
+    ("statistical: {model: house-2026}", "statistical: {model: x, alpha: 0.01}", "alpha: 0.01", ("unknown key `alpha`", "model")),
     # primary key
     ("primaryKeyPosition: 1", "primaryKeyPosition: 2", "primaryKeyPosition: 2", ("out of range: the key has 1 columns", "1 to 1")),
     ("      - name: uri\n        logicalType: string\n", "      - name: uri\n        logicalType: string\n        primaryKey: true\n        primaryKeyPosition: 1\n", "primaryKeyPosition: 1\n        unique", ("`doc_id` has the position 1 already",)),

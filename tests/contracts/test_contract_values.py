@@ -26,6 +26,7 @@ from contracts.model import (
     FamilySpec,
     GoldenQuestion,
     Member,
+    OriginSpec,
     QualitySpec,
     RelationSpec,
     RepairSpec,
@@ -102,6 +103,7 @@ def test_everything_that_a_full_contract_says_is_in_the_model() -> None:
     assert contract.trust == TrustSpec(tier="curated", authors=("Ann", "Bo"))
     assert contract.families == FamilySpec(similarity=0.75)
     assert contract.answers == AnswerSpec(text="hash", retention_days=400)
+    assert contract.origin == OriginSpec(detectors=("green-list",), model="house-2026")
     assert contract.golden == (
         GoldenQuestion(
             id="q-torque",
@@ -138,7 +140,7 @@ def test_everything_that_a_full_contract_says_is_in_the_model() -> None:
 def test_nothing_is_said_where_a_contract_says_nothing() -> None:
     contract = parse_contract(VALID, "kb")
     assert (contract.repair, contract.quality, contract.triage) == (RepairSpec(), QualitySpec(), TriageSpec())
-    assert (contract.trust, contract.families) == (TrustSpec(), FamilySpec())
+    assert (contract.trust, contract.families, contract.origin) == (TrustSpec(), FamilySpec(), OriginSpec())
     assert contract.answers == AnswerSpec(text="keep", retention_days=None)
     assert contract.golden[0].relevant_doc_ids == ("policies/refunds.md",)
 

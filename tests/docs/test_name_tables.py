@@ -9,9 +9,11 @@ import pytest
 from docs.pages import ROOT, page
 from provenance_parts.hidden_fixtures import CASES
 
+from console.cli.quarantine import _ABOVE
 from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, DOCUMENT_TYPES, HIDDEN_TECHNIQUES, SCORE_PARTS, THIS_BUILD
 from contracts.load import parse_contract
 from contracts.model import REPAIRS
+from contracts.reading.curation import _ALWAYS_RUN
 from contracts.scaffold import new_contract
 from corpus.batches import CHUNKS, DOCUMENTS
 from index.embedders.registry import EMBEDDERS, describe_embedder
@@ -22,8 +24,10 @@ from ingestion.scorers.limits import PARTS
 from ingestion.scorers.profile import PROFILES, WEIGHTS, Profile
 from ingestion.scorers.registry import SCORERS
 from ingestion.sources.registry import SOURCES
+from ingestion.toolkit import DETECTORS as ALWAYS
 from ingestion.toolkit import fingerprints_of
 from provenance.detectors.registry import DETECTORS
+from provenance.statistics.detector import ABOVE
 
 SPECIAL_TOKENS = 2
 """[CLS] and [SEP], which the model reads and a chunk does not hold."""
@@ -80,6 +84,14 @@ def test_every_detector_is_asked_and_the_only_scorer() -> None:
     asked = fingerprints_of(contract)
     assert set(asked["detectors"]) == set(DETECTORS.table)
     assert set(asked["scorer"]) == set(SCORERS.table)
+
+
+def test_detectors_that_always_run_cannot_be_asked_for_again() -> None:
+    assert set(_ALWAYS_RUN) == set(DETECTORS.table) == set(ALWAYS)
+
+
+def test_the_finding_that_orders_lists_is_the_one_of_the_detector() -> None:
+    assert _ABOVE == ABOVE
 
 
 def test_sub_scores_that_a_contract_may_weigh_are_those_of_the_scorer() -> None:
