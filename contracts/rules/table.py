@@ -17,7 +17,7 @@ from typing import Any, Literal
 from contracts.drift.rule import STATISTICS, drift
 from contracts.facts import BatchFacts
 from contracts.model import CheckSpec, Scope
-from contracts.rules.evidence import conflict, hidden_text, instruction_text, near_duplicate, poisoning
+from contracts.rules.evidence import conflict, hidden_text, instruction_text, near_duplicate, paraphrase, poisoning
 from contracts.text.thresholds import holds
 from contracts.text.timing import days_words
 from corpus.types import Basis, OriginKind
@@ -255,6 +255,13 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             columns=("", "findings"),
             row=self_ingestion,
         ),
+        "paraphrase": Rule(
+            explains="The share of the text that says in other words what an answer said stays within the threshold.",
+            scope="row",
+            threshold="optional",
+            columns=("findings",),
+            row=paraphrase,
+        ),
         "hidden_text": Rule(
             explains="No text is hidden from people who look at the document.",
             scope="row",
@@ -333,6 +340,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 RULE_ALIASES: Mapping[str, str] = MappingProxyType({"max_age": "freshness", "row_count": "volume"})
 
 THRESHOLD_KEYS: Mapping[str, str] = MappingProxyType(
-    {"self_ingestion": "containment", "near_duplicate": "similarity", "poisoning": "signals"}
+    {"self_ingestion": "containment", "paraphrase": "share", "near_duplicate": "similarity", "poisoning": "signals"}
 )
 """Rules whose threshold goes by a name of its own, beside `threshold`."""

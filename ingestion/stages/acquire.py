@@ -22,7 +22,7 @@ from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.families import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot
-from ingestion.toolkit import tools_of
+from ingestion.toolkit import asks_paraphrase, tools_of
 
 
 def acquire(
@@ -54,6 +54,11 @@ def acquire(
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
+    prepared: dict[str, int] = {}
+    if asks_paraphrase(contract):
+        from ingestion.paraphrases import prepare  # noqa: PLC0415 - brings the reader, which other contracts do without
+
+        prepared = prepare(runtime, contract, progress)
     known, overrides = _open_run(runtime, contract, run_id)
     snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress))
     if not allow_shrink:
@@ -78,7 +83,7 @@ def acquire(
         key=contract.source.root,
         outputs=shards,
         counts=Counts(received=snapshot.listed, unchanged=snapshot.unchanged),
-        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)},
+        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards), **prepared},
         fingerprints={
             "assess": tools.assess_fingerprint,
             "chunker": tools.chunker_fingerprint,

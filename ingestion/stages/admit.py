@@ -26,12 +26,12 @@ from corpus.catalog import versions
 from corpus.errors import ContractBlocked
 from corpus.ids import canonical_json
 from corpus.receipts import Receipt
-from corpus.types import Outcome, utc_now
+from corpus.types import Basis, OriginKind, Outcome, utc_now
 from ingestion import drifting, profiling, reports, staging
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 
-_COLUMNS = ("doc_id", "digital_source_type")
+_COLUMNS = ("doc_id", "digital_source_type", "origin_basis")
 _MOST_REASONS = 5
 
 
@@ -148,7 +148,11 @@ def _facts(run: _Run, assessed: Sequence[dict[str, Any]]) -> BatchFacts:
     return BatchFacts(
         documents=len(rows),
         violations={row["doc_id"]: staging.violations_of(row) for row in assessed},
-        origins=Counter(row["digital_source_type"] for row in rows),
+        # What is only suspected is not known: the share is a lower bound.
+        origins=Counter(
+            OriginKind.UNKNOWN.value if row["origin_basis"] == Basis.SUSPECTED else row["digital_source_type"]
+            for row in rows
+        ),
         previous_documents=served.documents if served else None,
         rows=rows,
         profile=run.measured(leaving),
