@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.types import Span
+from provenance.agreement import Agreement, compare
 from provenance.calibration import Threshold
-from provenance.particulars import Agreement, Particular, compare, particulars
+from provenance.particulars import Particular, particulars
 from provenance.sentences import sentences, words
 
 SHORTEST = 5

@@ -27,97 +27,15 @@ _PROSE_END = re.compile(r"[.!?\u2026:;,\u3002\uff01\uff1f\u0964]\s*$")
 _WORD = re.compile(f"[^\\W_{_UNSPACED}]+|[{_UNSPACED}]")
 _BEFORE = re.compile(r"(?:^|[\s(\[\"'\u201c\u2018\u00ab])([^\s(\[\"'\u201c\u2018\u00ab]*)$")
 _ABBREVIATIONS = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "sr",
-        "jr",
-        "gen",
-        "col",
-        "lt",
-        "sgt",
-        "rep",
-        "sen",
-        "gov",
-        "hon",
-        "rev",
-        "vs",
-        "etc",
-        "cf",
-        "al",
-        "fig",
-        "figs",
-        "eq",
-        "eqs",
-        "no",
-        "nos",
-        "nr",
-        "vol",
-        "vols",
-        "pp",
-        "p",
-        "ch",
-        "sec",
-        "approx",
-        "est",
-        "dept",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "bros",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "e.g",
-        "i.e",
-        "u.s",
-        "u.k",
-        "u.n",
-        "a.m",
-        "p.m",
-        "ca",
-        "bzw",
-        "usw",
-        "evtl",
-        "ggf",
-        "abs",
-        "art",
-        "bd",
-        "hrsg",
-        "z.b",
-        "d.h",
-        "u.a",
-        "o.g",
-        "s.o",
-        "vgl",
-        "mme",
-        "mlle",
-        "sra",
-        "sras",
-        "srta",
-        "ud",
-        "uds",
-        "pag",
-        "núm",
-        "av",
-        "ed",
-        "eds",
-    ]
-)
+    {
+        "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "gen", "col", "lt", "sgt", "rep", "sen", "gov", "hon",
+        "rev", "vs", "etc", "cf", "al", "fig", "figs", "eq", "eqs", "no", "nos", "nr", "vol", "vols", "pp", "p", "ch",
+        "sec", "approx", "est", "dept", "inc", "ltd", "co", "corp", "bros", "jan", "feb", "mar", "apr", "jun", "jul",
+        "aug", "sep", "sept", "oct", "nov", "dec", "e.g", "i.e", "u.s", "u.k", "u.n", "a.m", "p.m", "ca", "bzw",
+        "usw", "evtl", "ggf", "abs", "art", "bd", "hrsg", "z.b", "d.h", "u.a", "o.g", "s.o", "vgl", "mme", "mlle",
+        "sra", "sras", "srta", "ud", "uds", "pag", "núm", "av", "ed", "eds",
+    }
+)  # fmt: skip
 
 
 def sentences(text: str) -> tuple[Span, ...]:
@@ -142,7 +60,8 @@ def _blocks(text: str) -> Iterator[Span]:
         body = line.group()
         if not body.strip():
             continue
-        fresh = bool(_HEAD.match(body) and _HEAD.match(body).group().strip())  # type: ignore[union-attr]
+        head = _head(body)
+        fresh = bool(head.strip())
         close = (
             start >= 0 and text.count("\n", end, line.start()) == 1 and not fresh and _goes_on(text[start:end], body)
         )
@@ -151,9 +70,15 @@ def _blocks(text: str) -> Iterator[Span]:
             continue
         if start >= 0:
             yield Span(start=start, end=end)
-        start, end = line.start() + len(_HEAD.match(body).group()), line.end()  # type: ignore[union-attr]
+        start, end = line.start() + len(head), line.end()
     if start >= 0:
         yield Span(start=start, end=end)
+
+
+def _head(line: str) -> str:
+    """Returns the marks of a list or a heading that a line begins with, and the blanks around them."""
+    found = _HEAD.match(line)
+    return found.group() if found else ""
 
 
 def _goes_on(before: str, line: str) -> bool:

@@ -276,9 +276,11 @@ def test_an_answer_whose_text_is_not_kept_is_counted_as_not_available(make_shop:
 def test_on_postgresql_it_finds_the_same(make_shop: Callable[..., Shop], postgres_url: str) -> None:
     shop = make_shop("wordllama-256")
     shop.project.settings = shop.project.settings.model_copy(update={"catalog_url": postgres_url})
-    shop.project.upgrade()
-    shop.project.ingest()
-    shop.serve()
-    shop.write("howto", REWORDED, later())
-    shop.project.ingest()
-    assert [item["detail"]["answer_id"] for item in shop.findings("howto.md")] == ["a1"]
+    try:
+        shop.project.ingest()
+        shop.serve()
+        shop.write("howto", REWORDED, later())
+        shop.project.ingest()
+        assert [item["detail"]["answer_id"] for item in shop.findings("howto.md")] == ["a1"]
+    finally:
+        shop.project.runtime.catalog.close()
