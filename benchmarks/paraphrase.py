@@ -30,7 +30,7 @@ from index.embedders.registry import load_embedder
 from ingestion.chunkers.cut import chunks_of
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.suspecting import MOST_CANDIDATES, NEIGHBOURS, SLACK
-from provenance.alignment import Candidate, Neighbour, Sentences, alignable
+from provenance.alignment import Candidate, Neighbour, Sentences, align, alignable, is_suspect
 from provenance.calibration import SHIPPED, UNKNOWN, Threshold
 from provenance.paraphrase import suspicions
 
@@ -243,6 +243,9 @@ def judged(
         return [_neighbour(space, corpus[place][1]) for place in dict.fromkeys(best.ravel().tolist())]
 
     space.embed([part for _, text in scenario.incoming for part in space.chunks(text)])
+    if scenario.kind != "other":  # most of these will be aligned, so all at once is faster
+        whole = (*scenario.answers, *(text for _, text in scenario.incoming))
+        space.embed([span.of(text) for text in whole for span in alignable(text)])
     for number, text in scenario.incoming:
         rows = space.vectors(space.chunks(text))
         cosines = rows @ answer_rows.T
@@ -252,15 +255,22 @@ def judged(
             for line in cosines:
                 best = sorted(np.flatnonzero(line >= value - SLACK), key=lambda place: -line[place])
                 chosen.update(list(dict.fromkeys(heads[place][0] for place in best))[:MOST_CANDIDATES])
+            threshold = Threshold(value=value, space=space.embedder.fingerprint)
+            chosen = {name for name in chosen if _says_same(space, text, name, threshold)}
             for name in chosen - set(beside):
                 own = space.sentences(name).vectors
                 beside[name] = around(np.concatenate([own, own.mean(axis=0, keepdims=True)])) if len(own) else []
             held = around(rows) if chosen and held is None else held
             candidates = [Candidate(answer_id=name, sentences=space.sentences(name)) for name in sorted(chosen)]
-            threshold = Threshold(value=value, space=space.embedder.fingerprint)
             told = chosen and suspicions(space.sentences(text), candidates, held or [], threshold, beside=beside)
             found[value][number % 2].append(bool(told))
     return found
+
+
+def _says_same(space: Space, text: str, answer: str, threshold: Threshold) -> bool:
+    """Whether a document would be suspected if the corpus held nothing, as `ingestion.suspecting` asks first."""
+    candidate = Candidate(answer_id="-", sentences=space.sentences(answer))
+    return is_suspect(space.sentences(text), align(space.sentences(text), candidate, (), threshold), threshold)
 
 
 def _neighbour(space: Space, part: str) -> Neighbour:

@@ -39,6 +39,8 @@ _BATCH = 1_024
 """Answers in one file."""
 _LOOSE = 16
 """Files with less than a quarter of that, from which number on they are joined."""
+_PASSAGES = 4
+"""Passages looked at for each answer that is asked for: the nearest ones may be of one long answer."""
 _KINDS = ("sentences", "passages")
 
 Keys = npt.NDArray[np.uint64]
@@ -271,7 +273,11 @@ def nearest(runtime: Runtime, space: str, vectors: Vectors, *, least: float, mos
     for table in _tables(runtime, space, "passages") if len(vectors) else ():
         names: list[str] = table["answer_id"].to_pylist()
         cosines = vectors @ batches.vectors_from_arrow(table["vector"]).T
-        for row, column in np.argwhere(cosines >= least):
+        # An answer may have several passages: more than `most` columns a row are looked at, and few.
+        taken = min(_PASSAGES * most, len(names))
+        columns = np.argpartition(-cosines, taken - 1, axis=1)[:, :taken]
+        rows, places = np.nonzero(np.take_along_axis(cosines, columns, axis=1) >= least)
+        for row, column in zip(rows.tolist(), columns[rows, places].tolist(), strict=True):
             name, cosine = names[column], float(cosines[row, column])
             best[row][name] = max(cosine, best[row].get(name, -1.0))
         best = [dict(heapq.nlargest(most, found.items(), key=_by_cosine)) for found in best]

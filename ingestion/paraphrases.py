@@ -43,6 +43,8 @@ _SAMPLE = 256
 """Sentences of the corpus from which the background is measured: some seconds of the default model."""
 _OWN_SOURCES = 5
 """Chunks nearest to an answer that are taken for what it was made from, and are no background."""
+_MOST_BACKGROUND = 5_000
+"""Sentences of answers that the background is measured on, but for those of the last file begun."""
 _GROWTH = 2
 """The background is measured again once there are so many times as many answers."""
 _HITS = 10
@@ -168,7 +170,11 @@ def _background(
     vectors = embedder.embed(texts)
     best = np.full(len(texts), -1.0, dtype=np.float32)
     sources: dict[str, set[str]] = {}
+    looked = 0
     for names, block in answervectors.sentence_blocks(runtime, embedder.fingerprint):
+        if looked >= _MOST_BACKGROUND:
+            break
+        looked += len(names)
         for name, vector in zip(names, block, strict=True):
             hits = reader.search(vector, _OWN_SOURCES, embedder_fingerprint=embedder.fingerprint)
             sources.setdefault(name, set()).update(hit.chunk_id for hit in hits)
@@ -191,7 +197,11 @@ def _look_again(
         return 0
     with runtime.catalog.reading() as tx:
         fresh = [item.answer_id for item in answertexts.listed(tx, after=seen) if item.readable]
-        served = {name: record.served_at for name, record in answers.get(tx, fresh).items()}
+        served = {
+            name: record.served_at
+            for part in batches.batched(fresh, 1024)
+            for name, record in answers.get(tx, part).items()
+        }
     found: dict[str, Any] = {}
     for name, vector in answervectors.passages_of(runtime, embedder.fingerprint, fresh):
         for hit in reader.search(vector, _HITS, embedder_fingerprint=embedder.fingerprint):

@@ -22,11 +22,11 @@ from index.reader import Hit, IndexReader
 from ingestion import answervectors
 from ingestion.reentry import last_change
 from ingestion.runtime import Runtime
-from provenance.alignment import Candidate, Neighbour, Sentences, alignable
+from provenance.alignment import Candidate, Neighbour, Sentences, align, alignable, is_suspect
 from provenance.calibration import Threshold
 from provenance.paraphrase import suspicions
 
-SLACK = 0.15
+SLACK = 0.25
 """How far under the threshold of sentences a chunk may be near an answer: a chunk says more than one thing."""
 MOST_CANDIDATES = 4
 """Answers that one chunk is aligned with at the most, the nearest."""
@@ -161,8 +161,8 @@ def _aligned(
     stretches = [draft.chunks[place].span for place in places]
     spans = [span for span in alignable(text) if any(_touch(span, stretch) for stretch in stretches)]
     document = desk.embedded(text, spans, draft.assessment.language)
-    corpus = around.document(draft, places)
-    candidates, beside = [], {}
+    candidates: list[Candidate] = []
+    beside: dict[str, tuple[Neighbour, ...]] = {}
     for name in sorted(chosen):
         record, sentences = around.records[name], stored.get(name)
         if sentences is None or sentences.text_sha256 != record.text_sha256 or record.text is None:
@@ -170,11 +170,16 @@ def _aligned(
         kept = Sentences(
             text=record.text, spans=sentences.spans, vectors=sentences.vectors, language=sentences.language
         )
+        alone = align(document, Candidate(answer_id=name, sentences=kept), (), desk.threshold)
+        if not is_suspect(document, alone, desk.threshold):  # the corpus only ever clears: it need not be asked
+            continue
         retrieved = around.retrieved(record)
         known = record.context_known and len(retrieved) >= len(set(record.retrieved)) > 0
         candidates.append(Candidate(answer_id=name, sentences=kept, context_known=known, depth=record.depth))
         beside[name] = (*retrieved, *around.answer(draft, kept), *around.own(draft, record))
-    return suspicions(document, candidates, corpus, desk.threshold, beside=beside)
+    if not candidates:
+        return ()
+    return suspicions(document, candidates, around.document(draft, places), desk.threshold, beside=beside)
 
 
 def _touch(one: Span, other: Span) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from laws.handbook import NAME, Project
 from sqlalchemy import delete, update
 
+from console.cli.main import main
 from corpus.catalog import decisions
 from corpus.catalog.tables import AnswerRow
 from corpus.types import Basis
@@ -284,3 +285,30 @@ def test_on_postgresql_it_finds_the_same(make_shop: Callable[..., Shop], postgre
         assert [item["detail"]["answer_id"] for item in shop.findings("howto.md")] == ["a1"]
     finally:
         shop.project.runtime.catalog.close()
+
+
+def test_a_person_sees_the_sentences_side_by_side(
+    make_shop: Callable[..., Shop], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "180")
+    shop = make_shop("wordllama-256")
+    shop.project.ingest()
+    shop.serve()
+    shop.write("howto", REWORDED, later())
+    shop.project.ingest()
+    (shop.project.folder / "stemma.toml").write_text('home = "home"\n')
+    project = ["--project", str(shop.project.folder)]
+    capsys.readouterr()
+    assert main(["quarantine", "review", NAME, *project]) == 0
+    listed = capsys.readouterr().out
+    assert "howto.md" in listed
+    assert "paraphrase" in listed
+    assert main(["quarantine", "show", NAME, "howto.md", *project]) == 0
+    assert "likely sources: source.md" in capsys.readouterr().out
+    assert main(["quarantine", "show", NAME, "howto.md", "--json", *project]) == 0
+    told = json.loads(capsys.readouterr().out)
+    [evidence] = [item for item in told["evidence"] if item["code"] == "answer.paraphrase"]
+    assert evidence["detail"]["pairs"]
+    for pair in evidence["detail"]["pairs"]:
+        assert pair["ours"] in REWORDED
+        assert pair["theirs"] in ANSWER
