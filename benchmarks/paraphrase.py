@@ -113,11 +113,11 @@ def rewritten(data: Path, items: int) -> Iterator[Scenario]:
         row["text"] for row in rows_of(data / "wiki_versions" / "wiki_versions.jsonl.gz") if int(row["version"]) == 0
     ]
     reworded = [(number, texts[model]) for number, texts in sets for model in REWRITERS]
-    yield Scenario("paraphrase", "reworded by a model, no source in the corpus", human, pages[:100], reworded)
+    yield Scenario("paraphrase", "reworded by a model, no source in the corpus", human, pages[:30], reworded)
     longer = [
         (number, _inside(texts["Llama-3-70B"], pages[place % len(pages)])) for place, (number, texts) in enumerate(sets)
     ]
-    yield Scenario("paraphrase", "the same inside a page of 300 other words", human, pages[:100], longer)
+    yield Scenario("paraphrase", "the same inside a page of 300 other words", human, pages[:30], longer)
     chain = [(number, texts[model]) for number, texts in sets for model in REWRITERS[1:]]
     drafts = [texts["GPT-4o"] for _, texts in sets]
     yield Scenario("paraphrase", "reworded, the answer's near source in the corpus", human, drafts, chain)
@@ -126,7 +126,7 @@ def rewritten(data: Path, items: int) -> Iterator[Scenario]:
     yield Scenario("other", "new revision of the source", drafts, human, revised)
     strangers = [(number, texts["human"]) for number, texts in sets if number % 4 > 1]
     others = [texts["GPT-4o"] for number, texts in sets if number % 4 < 2]
-    yield Scenario("other", "another text of the same domain (l2r)", others, pages[:100], strangers)
+    yield Scenario("other", "another text of the same domain (l2r)", others, pages[:30], strangers)
 
 
 def _inside(text: str, page: str) -> str:
@@ -158,7 +158,7 @@ def answered(data: Path) -> Iterator[Scenario]:
     sources = [(number, passages[item["document_id"]]) for number, task in tasks for item in task["contexts"]]
     yield Scenario("other", "source passage of an answer (mtrag)", answers, corpus, sources)
     unrelated = [row["content"] for row in rows_of(data / "wiki_new_2024" / "articles.jsonl.gz")]
-    quoting = [(number, _quoting(text, unrelated[place])) for place, (number, text) in enumerate(sources)]
+    quoting = [(number, _quoting(text, unrelated[place])) for place, (number, text) in enumerate(sources[:240])]
     yield Scenario("other", "page that quotes such a passage", answers, corpus, quoting)
     pairs = list(rows_of(data / "ragchecker_meta" / "human_labeled.jsonl.gz"))
     both = [(row["query"], sorted(_responses(row))) for row in pairs]
@@ -189,13 +189,13 @@ def _quoting(passage: str, page: str) -> str:
 
 
 def _unrelated(data: Path, answers: list[str], corpus: list[str], wiki: list[str]) -> Iterator[Scenario]:
-    yield Scenario("other", "article of 2024 (wiki_new_2024)", answers, corpus, list(enumerate(wiki[200:500])))
+    yield Scenario("other", "article of 2024 (wiki_new_2024)", answers, corpus, list(enumerate(wiki[100:220])))
     news = [row["text"] for row in rows_of(data / "minhash_articles" / "articles_1000.jsonl.gz")]
-    yield Scenario("other", "news article (minhash_articles)", answers, corpus, list(enumerate(news[:200])))
+    yield Scenario("other", "news article (minhash_articles)", answers, corpus, list(enumerate(news[:80])))
     # Articles of one kind on one pattern: every answer is the head of another article than the one that comes in.
-    heads = [" ".join(text.split()[:90]) for text in wiki[:200]]
+    heads = [" ".join(text.split()[:90]) for text in wiki[:100]]
     yield Scenario(
-        "other", "article on another subject of the same pattern", heads, corpus, list(enumerate(wiki[500:700]))
+        "other", "article on another subject of the same pattern", heads, corpus, list(enumerate(wiki[300:420]))
     )
 
 
@@ -242,11 +242,12 @@ def judged(
         best = np.argsort(-(rows @ corpus_rows.T), axis=1)[:, :NEIGHBOURS]
         return [_neighbour(space, corpus[place][1]) for place in dict.fromkeys(best.ravel().tolist())]
 
-    space.embed([part for _, text in scenario.incoming for part in space.chunks(text)])
+    taken = [(number, text) for number, text in scenario.incoming if number % 2 or swept]
+    space.embed([part for _, text in taken for part in space.chunks(text)])
     if scenario.kind != "other":  # most of these will be aligned, so all at once is faster
-        whole = (*scenario.answers, *(text for _, text in scenario.incoming))
+        whole = (*scenario.answers, *(text for _, text in taken))
         space.embed([span.of(text) for text in whole for span in alignable(text)])
-    for number, text in scenario.incoming:
+    for number, text in taken:
         rows = space.vectors(space.chunks(text))
         cosines = rows @ answer_rows.T
         held: list[Neighbour] | None = None

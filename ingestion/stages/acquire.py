@@ -54,11 +54,7 @@ def acquire(
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
-    prepared: dict[str, int] = {}
-    if asks_paraphrase(contract):
-        from ingestion.paraphrases import prepare  # noqa: PLC0415 - brings the reader, which other contracts do without
-
-        prepared = prepare(runtime, contract, progress)
+    prepared = _prepared(runtime, contract, progress)
     known, overrides = _open_run(runtime, contract, run_id)
     snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress))
     if not allow_shrink:
@@ -90,6 +86,15 @@ def acquire(
             "embedder": space.fingerprint,
         },
     )
+
+
+def _prepared(runtime: Runtime, contract: Contract, progress: Progress) -> dict[str, int]:
+    """Makes ready for looking at answers in other words, where the contract asks for that."""
+    if not asks_paraphrase(contract):
+        return {}
+    from ingestion.paraphrases import prepare  # noqa: PLC0415 - brings the reader, which other contracts do without
+
+    return prepare(runtime, contract, progress)
 
 
 def _open_run(
