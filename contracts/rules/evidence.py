@@ -59,10 +59,11 @@ def paraphrase(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str |
     found = [item["detail"] for item in _findings(row, "answer.") if item["code"] == "answer.paraphrase"]
     if not found:
         return None
-    share = max(float(detail["share_of_document"]) for detail in found)
+    most = max(found, key=lambda detail: float(detail["share_of_document"]))
+    share = float(most["share_of_document"])
     if spec.threshold is not None and holds(spec.threshold, share):
         return None
-    return f"{share:.2f}, suspected: {found[0]['says']}"
+    return f"{share:.2f}, suspected: {most['says']}"
 
 
 def near_duplicate(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
