@@ -79,7 +79,7 @@ def acquire(
         key=contract.source.root,
         outputs=shards,
         counts=Counts(received=snapshot.listed, unchanged=snapshot.unchanged),
-        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards), **prepared},
+        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)} | prepared,
         fingerprints={
             "assess": tools.assess_fingerprint,
             "chunker": tools.chunker_fingerprint,
