@@ -80,11 +80,8 @@ def acquire(
         outputs=shards,
         counts=Counts(received=snapshot.listed, unchanged=snapshot.unchanged),
         figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)} | prepared,
-        fingerprints={
-            "assess": tools.assess_fingerprint,
-            "chunker": tools.chunker_fingerprint,
-            "embedder": space.fingerprint,
-        },
+        fingerprints={"assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint}
+        | {"embedder": space.fingerprint},
     )
 
 
