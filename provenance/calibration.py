@@ -20,7 +20,7 @@ LEAST_SAMPLE = 100
 UNKNOWN = 0.65
 """Where to start in a space that this build does not know: the value of the default model (docs/paraphrase.md)."""
 GREATEST = 0.85
-"""The threshold is never raised over this: paraphrases seldom come nearer (docs/paraphrase.md)."""
+"""The threshold is never raised over this: paraphrases seldom come nearer (our choice)."""
 SHIPPED: Mapping[str, float] = MappingProxyType(
     {
         "0c50bb8d5a44da8003d726dea28d3fe6724c601e06bb635ae503d4c3bb5cd58b": 0.65,  # all-MiniLM-L6-v2
