@@ -3,8 +3,9 @@
 Usage: paraphrase.py DATA [--model MODEL]... [--items N] [--sweep] [--json]   (DATA: the folder of shared data)
 
 Every incoming document is compared with all answers and all of the corpus of its scenario, as in a run: chunks near an
-answer, then sentences. `--sweep` prints what other thresholds give on items with an even number; the
-table is of the odd ones. The shipped limits were chosen while exploring texts of both halves. Intervals are exact (Clopper and Pearson 1934), at 95 %.
+answer, then sentences. `--sweep` prints what other thresholds give on items with an even number; the table is of the
+odd ones. The shipped limits were chosen while exploring texts of both halves. Intervals are exact (Clopper and Pearson
+1934), at 95 %.
 """
 
 from __future__ import annotations

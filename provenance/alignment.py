@@ -27,13 +27,13 @@ LEAST_WORDS = 20
 LEAST_SHARE = 0.5
 """Share of the document, or of the answer, that must be aligned: less is a subject in common (our choice)."""
 MARGIN = 0.05
-"""How much nearer a sentence must be to the answer than to anything in the corpus (our choice, between .03 and .06 as tried)."""
+"""How much nearer a sentence must be to the answer than to anything in the corpus (our choice: .03 and .06 were tried)."""
 ALONE = 0.1
 """How far over the threshold a sentence must be that is the only one (our choice)."""
 AGREES = 0.03
-"""What a shared number, date, name or identifier adds to a sentence's cosine (our choice; tried without, little changed)."""
+"""What a shared number, date, name or identifier adds to a cosine (our choice; without it little changed)."""
 CONTRADICTS = 0.1
-"""What each number or date that differs takes from it (our choice; tried without, little changed)."""
+"""What each number or date that differs takes from it (our choice; without it little changed)."""
 _PAIR = 2
 
 Vectors = npt.NDArray[np.float32]
