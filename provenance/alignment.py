@@ -27,7 +27,7 @@ LEAST_WORDS = 20
 LEAST_SHARE = 0.5
 """Share of the document, or of the answer, that must be aligned: less is a subject in common (our choice)."""
 MARGIN = 0.05
-"""How much nearer a sentence must be to the answer than to anything in the corpus (our choice: .03 and .06 were tried)."""
+"""How much nearer a sentence must be to the answer than to the corpus (our choice; .03 and .06 were tried)."""
 ALONE = 0.1
 """How far over the threshold a sentence must be that is the only one (our choice)."""
 AGREES = 0.03
