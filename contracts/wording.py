@@ -150,6 +150,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "governance_fields": _governance,
     "sensitivity": lambda a, _t: f"one of {_values(a['allowed'])}",
     "self_ingestion": lambda _a, t: f"{t} of the text from served answers",
+    "paraphrase": lambda _a, t: f"{t or 'none'} of the text says in other words what a served answer said",
     "generation_depth": lambda _a, t: f"a generation depth of {t}",
     "ai_generated_share": _share,
     "volume": _volume,

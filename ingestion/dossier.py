@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.model import Contract
+from corpus.catalog import answers
 from corpus.catalog.records import DecisionRecord
 from corpus.errors import ConfigurationError, ContractError, IntegrityError
 from corpus.types import Outcome
@@ -126,7 +127,30 @@ def evidence(runtime: Runtime, decision: DecisionRecord, contract: str) -> tuple
         if str(finding["code"]).startswith(prefix)
     ]
     text = _text(runtime, decision, contract) if any(finding["span"] for _, finding in resting) else ""
-    return tuple(_placed(rule, finding, text) for rule, finding in resting)
+    served = _served(runtime, [finding for _, finding in resting])
+    return tuple(_placed(rule, _beside(finding, text, served), text) for rule, finding in resting)
+
+
+def _served(runtime: Runtime, findings: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the texts of the answers whose sentences findings point to; an answer that is not kept has none."""
+    names = {str(finding["detail"]["answer_id"]) for finding in findings if "pairs" in finding["detail"]}
+    if not names:
+        return {}
+    with runtime.catalog.reading() as tx:
+        return {name: record.text or "" for name, record in answers.get(tx, sorted(names)).items()}
+
+
+def _beside(finding: Mapping[str, Any], text: str, served: Mapping[str, str]) -> Mapping[str, Any]:
+    """Puts the two sentences of each aligned pair side by side; findings keep their places only."""
+    detail = finding["detail"]
+    if "pairs" not in detail:
+        return finding
+    answer = served.get(str(detail["answer_id"]), "")
+    pairs = [
+        {**pair, "ours": text[slice(*pair["span"])], "theirs": answer[slice(*pair["answer_span"])]}
+        for pair in detail["pairs"]
+    ]
+    return {**finding, "detail": {**detail, "pairs": pairs}}
 
 
 def _rules(reasons: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -169,7 +169,9 @@ def stored_canaries(runtime: Runtime, fingerprint: str) -> Vectors:
         return batches.vectors_from_arrow(batches.read_table(handle, ["vector"])["vector"])
 
 
-def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progress: Progress = NO_PROGRESS) -> Embedded:
+def embed_segment(
+    runtime: Runtime, embedder: Embedder, segment_id: str, progress: Progress = NO_PROGRESS, *, prepared: str = ""
+) -> Embedded:
     """Makes the vectors file of one segment, unless it is there.
 
     Args:
@@ -177,6 +179,7 @@ def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progres
         embedder: The model, already checked.
         segment_id: A segment whose chunks are published.
         progress: Told about each text embedded.
+        prepared: A vectors file of the same space that an earlier stage of the run left; empty for none.
 
     Returns:
         The record for the catalog, and what it took.
@@ -187,7 +190,10 @@ def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progres
     path = vectors_path(embedder.fingerprint, segment_id)
     texts_embedded, seconds = 0, 0.0
     if not _is_complete(runtime, path, digests):
-        known = _reuse(runtime, embedder.fingerprint, digests)
+        known = {
+            **(_all_stored(runtime, prepared) if prepared else {}),
+            **_reuse(runtime, embedder.fingerprint, digests),
+        }
         texts = dict(zip(digests, table["text"].to_pylist(), strict=True))
         missing = [digest for digest in texts if digest not in known]
         texts_embedded = len(missing)
@@ -208,6 +214,33 @@ def embed_segment(runtime: Runtime, embedder: Embedder, segment_id: str, progres
         created_at=utc_now(),
     )
     return Embedded(record=record, texts=texts_embedded, seconds=seconds)
+
+
+def known_vectors(
+    runtime: Runtime, embedder: Embedder, texts: Mapping[str, str], progress: Progress = NO_PROGRESS
+) -> dict[str, Vectors]:
+    """Returns the vectors of texts, those that are stored without the model.
+
+    Args:
+        runtime: The project.
+        embedder: The model, already checked.
+        texts: Digest to text.
+        progress: Told about each text embedded.
+    """
+    known = _reuse(runtime, embedder.fingerprint, list(texts))
+    missing = [digest for digest in texts if digest not in known]
+    if missing:
+        known.update(_embed_missing(embedder, missing, texts, progress))
+    return known
+
+
+def _all_stored(runtime: Runtime, path: str) -> dict[str, Vectors]:
+    try:
+        with runtime.store.open(path) as handle:
+            table = batches.read_table(handle)
+    except FileNotFoundError:
+        return {}
+    return dict(zip(table["text_sha256"].to_pylist(), batches.vectors_from_arrow(table["vector"]), strict=True))
 
 
 def _publish(runtime: Runtime, path: str, local: Path, digests: Sequence[str]) -> None:

@@ -108,6 +108,7 @@ def _reason(violation: Violation, findings: Sequence[Finding]) -> Reason:
 
 _EVIDENCE = {
     "self_ingestion": "answer.ma",  # answer.match and answer.marked
+    "paraphrase": "answer.paraphrase",
     "hidden_text": "hidden.",
     "instruction_text": "instruction.",
     "near_duplicate": "duplicate.",

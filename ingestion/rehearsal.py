@@ -53,6 +53,7 @@ DEFAULT_SAMPLE = 200
 """Documents that a rehearsal looks at unless told otherwise: seconds of work, and shares to within 7 % (95 %)."""
 
 _NO_ANSWERS = "answers that were served are not known here"
+_NO_VECTORS = "it compares meanings with an embedding model, which only a run does"
 _NO_PREVIOUS = "there is no accepted run to compare with"
 _NO_RELATIONS = "it compares documents with the whole corpus, which only a run does"
 _NO_REFERENTS = "a sample need not hold the documents that are referred to"
@@ -333,6 +334,7 @@ def _unjudged(check: CheckSpec, memory: _Memory, *, sampled: bool) -> str:
     reasons = {
         _NO_RELATIONS: RULES[check.rule].relations and (sampled or check.rule != _COPIES),
         _NO_ANSWERS: check.rule == "self_ingestion" and not memory.known,
+        _NO_VECTORS: check.rule == "paraphrase",
         _NO_PREVIOUS: (ratio and memory.previous_documents is None)
         or (check.rule == "drift" and memory.baseline is None),
         _NO_DRIFT: check.rule == "drift" and sampled,

@@ -4,6 +4,7 @@ staging/<run>/note.json                  what acquire saw: counts, vanished docu
 staging/<run>/relations.json             what comparing them with the corpus changed
 staging/<run>/<shard>/entries.json       the due documents of one shard
 staging/<run>/<shard>/assessed.parquet   their assessments, one row per document
+staging/<run>/<shard>/vectors-*.parquet  vectors of their chunks, where assessing them needed these
 
 Each run has a folder of its own, so two runs over one source cannot take each other's work away. What
 is expensive is not here: segments and vectors are named by content, and a run that is started again
@@ -197,6 +198,11 @@ def read_relations(store: Store, run_id: str) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     return patches
+
+
+def vectors_path(run_id: str, shard: str, space: str) -> str:
+    """Returns where assessing a shard leaves the vectors of its chunks, for the stage that writes the segment."""
+    return f"{_shard(run_id, shard)}/vectors-{space}.parquet"
 
 
 def discard(store: Store, run_id: str) -> None:

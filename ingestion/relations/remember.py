@@ -26,6 +26,7 @@ COUNTED = {
     "near": "duplicate.near",
     "superseded": SUPERSEDED,
     "conflicts": CONFLICT,
+    "paraphrases": "answer.paraphrase",
 }
 """Figure of a receipt to the code of the finding that it counts documents of."""
 

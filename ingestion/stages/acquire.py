@@ -22,7 +22,7 @@ from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.families import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot
-from ingestion.toolkit import tools_of
+from ingestion.toolkit import asks_paraphrase, tools_of
 
 
 def acquire(
@@ -56,6 +56,7 @@ def acquire(
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
+    prepared = _prepared(runtime, contract, progress)
     known, overrides = _open_run(runtime, contract, run_id)
     snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress, on_due))
     if not allow_shrink:
@@ -72,12 +73,9 @@ def acquire(
         key=contract.source.root,
         outputs=shards,
         counts=Counts(received=snapshot.listed, unchanged=snapshot.unchanged),
-        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)},
-        fingerprints={
-            "assess": tools.assess_fingerprint,
-            "chunker": tools.chunker_fingerprint,
-            "embedder": space.fingerprint,
-        },
+        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)} | prepared,
+        fingerprints={"assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint}
+        | {"embedder": space.fingerprint},
     )
 
 
@@ -90,6 +88,15 @@ def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], *, al
         vanished=snapshot.vanished,
         shards=shards,
     )
+
+
+def _prepared(runtime: Runtime, contract: Contract, progress: Progress) -> dict[str, int]:
+    """Makes ready for looking at answers in other words, where the contract asks for that."""
+    if not asks_paraphrase(contract):
+        return {}
+    from ingestion.paraphrases import prepare  # noqa: PLC0415 - brings the reader, which other contracts do without
+
+    return prepare(runtime, contract, progress)
 
 
 def _open_run(

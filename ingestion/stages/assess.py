@@ -29,7 +29,7 @@ from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
-from ingestion.toolkit import tools_of
+from ingestion.toolkit import asks_paraphrase, tools_of
 
 Overrides = Mapping[tuple[str, str], OverrideRecord]
 
@@ -92,6 +92,10 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
             drafts.append(draft)
             progress.advance()
     progress.done()
+    if asks_paraphrase(contract):
+        from ingestion.paraphrases import with_suspicions  # noqa: PLC0415 - brings the reader, which others do without
+
+        drafts = with_suspicions(runtime, contract, run_id, shard, drafts, progress)
     with runtime.catalog.reading() as tx:
         overrides = decisions.overrides(tx, contract.name)
     staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))

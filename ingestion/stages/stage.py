@@ -68,7 +68,7 @@ def stage(
     segment = write_segment(
         runtime.store, contract.name, decided, chunker_of(contract), referred=lambda name: _is_known(runtime, name)
     )
-    vectors = _vectors(runtime, space, segment, progress)
+    vectors = _vectors(runtime, space, segment, staging.vectors_path(run_id, shard, space.fingerprint), progress)
     with runtime.catalog.transaction() as tx:
         _require_files(runtime, segment, vectors)
         segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
@@ -136,10 +136,12 @@ def _overtaken(rows: Sequence[Row], current: Sequence[Standing], patches: Mappin
     return [row["doc_id"] for row in rows if row["doc_id"] not in mine and row["doc_id"] in patches]
 
 
-def _vectors(runtime: Runtime, space: EmbedderRecord, segment: Segment, progress: Progress) -> Embedded | None:
+def _vectors(
+    runtime: Runtime, space: EmbedderRecord, segment: Segment, prepared: str, progress: Progress
+) -> Embedded | None:
     if not segment.chunk_digests:
         return None
-    return embed_segment(runtime, open_embedder(runtime, space), segment.segment_id, progress)
+    return embed_segment(runtime, open_embedder(runtime, space), segment.segment_id, progress, prepared=prepared)
 
 
 def _commit_vectors(tx: Session, space: EmbedderRecord, segment: Segment, vectors: Embedded | None) -> None:
