@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +179,10 @@ def forms(item: Served, around: list[str], vocabulary: list[str], dice: random.R
     yield "verbatim", text
     yield "reformatted", reformatted(text)
     yield "shuffled sentences", shuffled(text, dice)
-    yield "30 % excerpt", excerpt(text, 0.3, dice)
+    part = excerpt(text, 0.3, dice)
+    yield "30 % excerpt", part
+    if _decidable(replace(item.answer, text=part)):
+        yield "30 % excerpt, itself decidable", part
     yield "inside 1,000 words", inside(text, around, 1000, dice)
     yield "inside 3,000 words", inside(text, around, 3000, dice)
     for share in (0.1, 0.2, 0.3):
@@ -228,6 +231,10 @@ class Result:
     flagged: dict[str, Rate] = field(default_factory=lambda: defaultdict(Rate))
 
 
+def _decidable(answer: AnswerInput) -> bool:
+    return register(answer, novelty(answer)).decidable
+
+
 def run(data: Path, *, sample: int | None, console: Console) -> dict[str, Any]:
     dice = random.Random(20261130)
     known = with_context(data)
@@ -262,10 +269,6 @@ def run(data: Path, *, sample: int | None, console: Console) -> dict[str, Any]:
         "_results": results,
         "_suspected": suspected,
     }
-
-
-def _decidable(answer: AnswerInput) -> bool:
-    return register(answer, novelty(answer)).decidable
 
 
 def _band(words: int) -> str:

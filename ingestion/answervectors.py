@@ -120,6 +120,18 @@ def refresh(runtime: Runtime, embedder: Embedder, progress: Progress = NO_PROGRE
     return Kept(answers=len(wanted), embedded=len(missing), unreadable=unreadable)
 
 
+def let_go(runtime: Runtime) -> None:
+    """Takes answers that are no longer registered, or no longer readable, out of the files of every space."""
+    spaces = runtime.store.names("answers")
+    if not spaces:
+        return
+    with runtime.catalog.reading() as tx:
+        kept = [_key(item.answer_id, item.text_sha256) for item in answertexts.listed(tx) if item.readable]
+    wanted = np.unique(np.array(kept, dtype=np.uint64))
+    for space in spaces:
+        _tidy(runtime, space, wanted)
+
+
 def _key(answer_id: str, text_sha256: str) -> int:
     digest = hashlib.sha256(f"{answer_id}\0{text_sha256}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "little")

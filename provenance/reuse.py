@@ -29,17 +29,17 @@ from provenance.stretches import ALIGNED, Stretch, stretches
 NAME = "reuse/2"
 LEAST_SCORE = 6.0
 """Score of the alignment below which nothing is said (measured 2026: human text on another subject stays under 4)."""
-WHOLE_WORDS = 0.55
+WHOLE_WORDS = 0.5
 """`whole`: share of the answer's words found in order. One of which every third word was edited keeps .7; of the
-answers of other systems to the same question one in forty has so many (measured 2026, as all figures here, on half
+answers of other systems to the same question one in seventeen has so many (measured 2026, as all figures here, on half
 of the questions; the other half is reported in docs/self-ingestion.md)."""
 WHOLE_NOVELTY = 2.0
-"""`whole`: weight of the novel pairs found."""
+"""`whole`: weight of the pairs found that its sources do not hold."""
 WHOLE_SHARE_OF_NOVELTY = 0.2
 """`whole`: share of all the answer's novelty."""
-EXCERPT_NOVELTY = 4.0
+EXCERPT_NOVELTY = 2.5
 """`excerpt`: weight of novel pairs in one run without any edit."""
-EXCERPT_SHARE = 0.8
+EXCERPT_SHARE = 0.7
 """`excerpt`: share of the novelty of the answer's stretch that the document has."""
 EXCERPT_WORDS = 0.2
 """`excerpt`: share of the answer's words found. Names of products and titles make shorter runs in anybody's text."""
@@ -51,8 +51,8 @@ PART_SHARE = 0.25
 """`part`: share of all the answer's novelty."""
 WHOLE_SHARE = 0.5
 """From this share of a document's words on it is an answer come back, below it a mixed page (design)."""
-_ANCHOR = WHOLE_NOVELTY
-"""Weight of novel pairs that must meet in a window before it is aligned: fewer cannot reach any threshold."""
+LEAST_NOVEL = 1.0
+"""Weight of the pairs found that are novel and not only weak, below which nothing is said."""
 _SAME = 0.8
 """Two answers that have this share of their pairs of words in common are one answer served twice (our choice)."""
 _SEEN = 0.8
@@ -153,10 +153,10 @@ class _Match:
 
 def rule_fingerprint() -> str:
     """Returns the digest of version and thresholds, for the fingerprint of an assessment."""
-    whole = [LEAST_SCORE, WHOLE_WORDS, WHOLE_NOVELTY, WHOLE_SHARE_OF_NOVELTY]
+    whole = [LEAST_SCORE, LEAST_NOVEL, WHOLE_WORDS, WHOLE_NOVELTY, WHOLE_SHARE_OF_NOVELTY]
     excerpt = [EXCERPT_NOVELTY, EXCERPT_SHARE, EXCERPT_WORDS, LONG_EXCERPT_NOVELTY]
     parts = [*excerpt, PART_NOVELTY, PART_SHARE, WHOLE_SHARE]
-    kept = [COMMON_ANSWERS, LEAST_NOVELTY, WIDTH, signature.NAME, signature.NEAR]
+    kept = [COMMON_ANSWERS, LEAST_NOVELTY, WIDTH, signature.NAME, signature.NEAR, signature.WEAK]
     return fingerprint("reuse", {"name": NAME, "whole": whole, "parts": parts, "aligned": ALIGNED, "kept": kept})
 
 
@@ -206,7 +206,7 @@ def _measure(place: _Place, answer: ServedAnswer) -> list[_Match]:
     windows = [
         (max(0, int(anchors[first]) - len(kept)), min(len(place.words), int(anchors[last - 1]) + len(kept) + 1))
         for first, last in _together(anchors, len(kept))
-        if total[last] - total[first] >= _ANCHOR
+        if total[last] - total[first] >= LEAST_NOVEL
     ]
     aligned = (stretches(kept.words, kept.common, place.words, first, last) for first, last in windows)
     return [_judged(answer, kept, found) for found in aligned if found]
@@ -233,9 +233,10 @@ def _judged(
 ) -> _Match:
     """Decides what was found of an answer; evidence at `stock` places of the document does not count."""
     runs = [run for stretch in found for run in _runs(stretch)]
-    weighed = [[(kept.weights[a], d) for a, d in run[1:] if kept.novel[a] and d not in stock] for run in runs]
-    each = [float(sum(weight for weight, _ in run)) for run in weighed]
+    weighed = [[(a, d) for a, d in run[1:] if kept.weights[a] and d not in stock] for run in runs]
+    each = [float(sum(kept.weights[a] for a, _ in run)) for run in weighed]
     novelty, longest = sum(each), max(each, default=0.0)
+    strong = sum(kept.weights[a] for run in weighed for a, _ in run if kept.novel[a])
     extent = sum(float(kept.weights[stretch.answer[0] : stretch.answer[-1] + 1].sum()) for stretch in found)
     made = _Match(
         answer=answer,
@@ -247,7 +248,7 @@ def _judged(
         containment=min(1.0, novelty / kept.novelty) if kept.novelty else 0.0,
         evidence=frozenset(place for run in weighed for _, place in run),
     )
-    if sum(stretch.score for stretch in found) < LEAST_SCORE:
+    if sum(stretch.score for stretch in found) < LEAST_SCORE or strong < LEAST_NOVEL:
         return made
     return replace(made, kind=_kind(made, longest, novelty / extent if extent else 0.0))
 

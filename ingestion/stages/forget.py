@@ -40,6 +40,7 @@ def erase(runtime: Runtime, answer_id: str, *, reason: str, actor: str) -> Recei
         done = forgotten.erase(tx, answer_id, reason=reason.strip(), actor=actor.strip(), documents=number)
         for contract, doc_ids in judged.items() if done else ():
             documents.look_again(tx, contract, doc_ids=doc_ids)
+    _let_go(runtime)
     return Receipt(
         stage="answers.erase",
         contract="",
@@ -74,6 +75,8 @@ def prune(runtime: Runtime, *, dry_run: bool = False) -> Receipt:
         removed += done
         if not done:
             break
+    if removed:
+        _let_go(runtime)
     return Receipt(
         stage="answers.prune",
         contract="",
@@ -81,3 +84,11 @@ def prune(runtime: Runtime, *, dry_run: bool = False) -> Receipt:
         key="answers",
         figures={"expired": found, "removed": removed},
     )
+
+
+def _let_go(runtime: Runtime) -> None:
+    """Takes the vectors of what was forgotten out of the home; killed before, the next call or ingest does it."""
+    from ingestion.answervectors import let_go  # noqa: PLC0415 - Arrow, which a home without such vectors does without
+
+    if runtime.store.names("answers"):
+        let_go(runtime)

@@ -19,6 +19,7 @@ from corpus.seams import Embedder
 from index.embedders.registry import load_embedder
 from ingestion import answervectors
 from ingestion.runtime import Runtime
+from ingestion.stages import forget
 from provenance.sentences import words
 
 SERVED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -152,3 +153,17 @@ def test_a_long_answer_is_kept_in_stretches(runtime: Runtime, embedder: Embedder
     assert len(passages) >= words(text) // answervectors.PASSAGE_WORDS
     [near] = answervectors.nearest(runtime, embedder.fingerprint, embedder.embed([text_of(19)]), least=0.1, most=3)
     assert [item.answer_id for item in near] == ["long"]
+
+
+def test_erasing_an_answer_takes_its_vectors_along_at_once(runtime: Runtime, embedder: Embedder) -> None:
+    keep(runtime, {f"a{number}": text_of(number) for number in range(3)})
+    answervectors.refresh(runtime, embedder)
+    forget.erase(runtime, "a1", reason="asked by mail", actor="ada")
+    kept = {near.answer_id for found in _all_near(runtime, embedder) for near in found}
+    assert kept == {"a0", "a2"}
+    assert answervectors.refresh(runtime, embedder).embedded == 0
+
+
+def _all_near(runtime: Runtime, embedder: Embedder) -> list[tuple[answervectors.Near, ...]]:
+    vectors = embedder.embed([text_of(number) for number in range(3)])
+    return answervectors.nearest(runtime, embedder.fingerprint, vectors, least=-1.0, most=9)

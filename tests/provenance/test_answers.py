@@ -37,7 +37,10 @@ def test_what_an_answer_quotes_is_not_its_own() -> None:
 
 def test_leaving_words_out_of_a_source_is_quoting_it() -> None:
     shorter = answer("The pump must be drained. The valve stays open, or the pipe will burst.", known())
-    assert made(shorter).signature.novelty == 0.0
+    kept = made(shorter)
+    assert not kept.signature.novel.any()
+    assert kept.signature.weak.sum() == 2
+    assert not kept.decidable
     assert made(answer("The pump must be drained. The valve stays open, or the pipe will burst.")).decidable
 
 
@@ -102,11 +105,12 @@ def test_more_context_never_makes_more_of_an_answer_its_own(text: str, sources: 
     again = Signature.from_bytes(signed.to_bytes())
     assert again.words.tolist() == signed.words.tolist()
     assert (again.common.tolist(), again.novel.tolist()) == (signed.common.tolist(), signed.novel.tolist())
+    assert again.weak.tolist() == signed.weak.tolist()
 
 
 def test_bytes_that_are_no_signature_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 bytes and 2 bits a word, got 5 bytes"):
-        Signature.from_bytes(b"abcde")
+    with pytest.raises(ValueError, match="2 bytes and 3 bits a word, got 4 bytes"):
+        Signature.from_bytes(b"abcd")
 
 
 @pytest.mark.parametrize("words", [*range(20), 4096])
@@ -115,7 +119,13 @@ def test_a_signature_of_any_length_comes_back(words: int) -> None:
         words=np.arange(words, dtype=np.int64) * 13 % 65536,
         common=np.arange(words) % 3 == 0,
         novel=np.arange(words) % 2 == 0,
+        weak=np.arange(words) % 5 == 1,
     )
     again = Signature.from_bytes(kept.to_bytes())
-    for mine, read in ((kept.words, again.words), (kept.common, again.common), (kept.novel, again.novel)):
+    for mine, read in (
+        (kept.words, again.words),
+        (kept.common, again.common),
+        (kept.novel, again.novel),
+        (kept.weak, again.weak),
+    ):
         assert mine.tolist() == read.tolist()
