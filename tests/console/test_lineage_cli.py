@@ -101,6 +101,8 @@ def _drawings(cli: Any) -> None:
     dot = cli("lineage", "show", NAME, "refunds.md", "--format", "dot").out
     assert dot.startswith("digraph lineage {")
     assert dot.count("->") == 4
+    assert '[label="1 chunk, cited"]' in dot
+    assert r"a2\ndepth 1, answer of model-of-a2" in dot, "what is cut off a long line is not the depth"
     svg = cli("lineage", "show", NAME, "refunds.md", "--format", "svg").out
     root = ET.fromstring(svg)
     boxes = root.findall(".//{http://www.w3.org/2000/svg}rect")
