@@ -18,6 +18,12 @@ VERDICTS = {
 """What each verdict on a mark means."""
 
 
+def receipt(data: Json) -> RenderableType:
+    """Returns what an import or an erasure did, and what is odd about it."""
+    note = [Text(render.plain(data["note"]), style="yellow")] if data.get("note") else []
+    return render.page(render.receipt(data), *note)
+
+
 def listed(data: Json) -> RenderableType:
     """Returns a page of answers."""
     rows = [

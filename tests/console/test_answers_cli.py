@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -44,6 +45,39 @@ def test_import_list_and_show(project: Any) -> None:
     assert "support-bot" in project("answers", "list").out
     missing = project("answers", "show", "a9", code=2).err
     assert "no answer 'a9'. See them with `stemma answers list`." in missing
+
+
+def test_a_misspelt_id_is_answered_with_the_nearest(project: Any) -> None:
+    line = {"answer_id": "2026-03-01-0001", "text": TEXT, "served_at": "2026-01-01T00:00:00Z"}
+    (project.folder / "answers.jsonl").write_text(json.dumps(line) + "\n", "utf-8")
+    assert project.json("answers", "import", "answers.jsonl")["next"] == "stemma ingest NAME"
+    wrong = project("answers", "show", "2026-03-01-001", code=2).err
+    assert "no answer '2026-03-01-001'. Did you mean '2026-03-01-0001'?" in wrong
+    erased = " ".join(project("answers", "erase", "2026-03-01-001", "--reason", "request 17").out.split())
+    assert (
+        "no answer was registered under this id; one that comes is refused. Did you mean '2026-03-01-0001'?" in erased
+    )
+    assert "Next:" not in erased, "no document has to be looked at"
+    assert project.json("answers", "show", "2026-03-01-0001")["text"] == TEXT
+    assert "note" not in project.json("answers", "erase", "2026-03-01-0001", "--reason", "request 17")
+
+
+def test_files_that_hold_no_answer_say_so(project: Any) -> None:
+    log = project.folder / "answers.jsonl"
+    log.write_bytes(b"\n")
+    empty = project("answers", "import", "answers.jsonl").out
+    assert "answers.jsonl holds no answer." in empty
+    assert "Next:" not in empty
+    log.write_bytes(b"\x99\x00\xff\n")
+    binary = project("answers", "import", "answers.jsonl", code=1)
+    assert "line 1: not UTF-8: invalid start byte at byte 0; want one JSON object a line" in " ".join(
+        binary.out.split()
+    )
+    binary = project("answers", "import", "answers.jsonl", "--format", "otlp", code=1)
+    assert "line 1: not UTF-8: invalid start byte at byte 0; want one OTLP export" in " ".join(binary.out.split())
+    log.write_bytes(gzip.compress(b'{"text": "x"}\n'))
+    packed = project("answers", "import", "answers.jsonl", code=2).err
+    assert "answers.jsonl is compressed (gzip). Unpack it and import that." in " ".join(packed.split())
 
 
 def test_erase_and_prune(project: Any) -> None:
