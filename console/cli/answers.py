@@ -85,6 +85,7 @@ def list_answers(
 def show(session: Session, answer: IdArgument) -> Result:
     """Show an answer: what was asked, served and retrieved, how long it is kept, or that it was erased."""
     from corpus.catalog import answers, forgotten  # noqa: PLC0415
+    from ingestion.lineage.gather import depth_of_answer  # noqa: PLC0415
 
     with session.runtime().catalog.reading() as tx:
         record = answers.get(tx, [answer]).get(answer)
@@ -97,6 +98,7 @@ def show(session: Session, answer: IdArgument) -> Result:
         data: Json = {"answer_id": answer, "erased": {"at": gone.at.isoformat(), "by": gone.actor, **gone.detail}}
         return Result(data=data, view=render_answers.shown)
     assert record is not None  # noqa: S101 - `require_known` raised
+    depth = depth_of_answer(session.runtime(), answer)
     full = {
         **_brief(record),
         "question": record.question,
@@ -106,7 +108,8 @@ def show(session: Session, answer: IdArgument) -> Result:
         "cited": list(record.cited),
         "trace_id": record.trace_id,
         "mark": record.mark,
-        "depth": record.depth,
+        "depth": depth.value,
+        "depth_known": depth.known,
         "documents": [f"{contract}/{doc_id}" for contract, doc_ids in judged.items() for doc_id in doc_ids],
     }
     return Result(data=full, view=render_answers.shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from typing import Any
 
 from provenance_parts.otlp_exports import export, span
@@ -40,6 +41,8 @@ def test_import_list_and_show(project: Any) -> None:
     assert project.json("answers", "list", "--system", "bot", "--index", "handbook")["answers"] == []
     shown = project.json("answers", "show", "a2")
     assert (shown["text"], shown["system"], shown["documents"], shown["expires_at"]) == (f"{TEXT} 2", "bot", [], None)
+    assert (shown["depth"], shown["depth_known"]) == (0, False), "what it was given is not known"
+    assert re.search("^depth +at least 0$", project("answers", "show", "a2").out, re.M)
     out = project("answers", "show", "otlp-aa-6368617400000000").out
     assert "opened battery packs" in out
     assert "support-bot" in project("answers", "list").out

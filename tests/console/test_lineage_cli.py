@@ -63,6 +63,7 @@ def looped(project: Any) -> Any:
 
 def test_the_story_of_a_loop(looped: Any, tmp_path: Path) -> None:
     _tree(looped)
+    _answers(looped)
     _loops(looped)
     _drawings(looped)
     _exports(looped, tmp_path)
@@ -85,6 +86,12 @@ def _tree(cli: Any) -> None:
     assert json.loads(cli("lineage", "show", NAME, "refunds.md", "--depth", "1", "--format", "json").out) == near
     plain = cli("lineage", "show", NAME, "shipping.md").out
     assert "It repeats no answer that is registered here." in plain
+
+
+def _answers(cli: Any) -> None:
+    for name, depth in (("a1", 0), ("a2", 1)):
+        shown = cli.json("answers", "show", name)
+        assert (shown["depth"], shown["depth_known"]) == (depth, True)
 
 
 def _loops(cli: Any) -> None:
