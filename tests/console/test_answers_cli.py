@@ -65,6 +65,21 @@ def test_a_misspelt_id_is_answered_with_the_nearest(project: Any) -> None:
     assert "note" not in project.json("answers", "erase", "2026-03-01-0001", "--reason", "request 17")
 
 
+def test_another_text_under_a_known_id_is_not_passed_over_in_silence(project: Any) -> None:
+    line = {"answer_id": "a1", "text": TEXT, "served_at": "2026-01-01T00:00:00Z"}
+    log = project.folder / "answers.jsonl"
+    log.write_text(
+        "".join(json.dumps({**line, "text": f"{TEXT}{end}"}) + "\n" for end in ("", "", " Or not.")), "utf-8"
+    )
+    for known, registered in ((2, 1), (3, 0)):
+        found = project.json("answers", "import", "answers.jsonl")
+        assert {name: found["figures"][name] for name in ("registered", "known", "other_text")} == {
+            "registered": registered, "known": known, "other_text": 1
+        }  # fmt: skip
+        assert found["outputs"][0].startswith("1 with the id of another answer and another text")
+    assert project.json("answers", "show", "a1")["text"] == TEXT
+
+
 def test_files_that_hold_no_answer_say_so(project: Any) -> None:
     log = project.folder / "answers.jsonl"
     log.write_bytes(b"\n")
