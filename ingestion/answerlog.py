@@ -16,6 +16,14 @@ from provenance.importers.native import LineProblem
 from provenance.importers.sniff import FORMATS, HEAD, format_of
 
 AUTO = "auto"
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
+"""First bytes of formats that log shippers write; none of them begins a JSON text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +50,7 @@ def open_log(path: Path, file_format: str = AUTO) -> Iterator[AnswerLog]:
         file_format: `native`, `otlp`, or `auto` to tell it from the first bytes.
 
     Raises:
-        ConfigurationError: The file cannot be read, or the format is none.
+        ConfigurationError: The file cannot be read or is compressed, or the format is none.
     """
     if file_format not in (AUTO, *FORMATS):
         raise ConfigurationError(f"there is no answer format {file_format!r}. Valid: {AUTO}, {', '.join(FORMATS)}.")
@@ -56,10 +64,12 @@ def open_log(path: Path, file_format: str = AUTO) -> Iterator[AnswerLog]:
 
 
 def _log(handle: BinaryIO, file_format: str) -> AnswerLog:
-    found = file_format
-    if file_format == AUTO:
-        found = format_of(handle.read(HEAD))
-        handle.seek(0)
+    head = handle.read(HEAD)
+    handle.seek(0)
+    for start, packed in _COMPRESSED.items():
+        if head.startswith(start):
+            raise ConfigurationError(f"answers file {handle.name} is compressed ({packed}). Unpack it and import that.")
+    found = format_of(head) if file_format == AUTO else file_format
     notes: Counter[str] = Counter()
     items = otlp.read(handle, notes) if found == "otlp" else native.read(handle)
     return AnswerLog(format=found, items=items, notes=notes)

@@ -72,10 +72,10 @@ def _read(path: Path, human: bool, max_bytes: int, unread: Counter[str]) -> Iter
 def _lines(path: Path, human: bool, unread: Counter[str]) -> Iterator[Known]:  # noqa: FBT001
     try:
         data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).split(b"\n")  # U+2028 ends no line
+    except (OSError, EOFError, zlib.error) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}.") from error
-    for line in text.split("\n"):  # not splitlines: a text may hold U+2028
+    for line in lines:
         if not line.strip():
             continue
         found = _row(line)
@@ -87,9 +87,11 @@ def _lines(path: Path, human: bool, unread: Counter[str]) -> Iterator[Known]:  #
             yield Known(text=found["text"], human=human, language=language, **named)
 
 
-def _row(line: str) -> dict[str, Any] | str:
+def _row(line: bytes) -> dict[str, Any] | str:
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return "line is not UTF-8"
     except (ValueError, RecursionError):
         return "line is not JSON"
     if not isinstance(found, dict) or not isinstance(found.get("text"), str):

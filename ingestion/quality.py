@@ -121,7 +121,10 @@ def stored_row(runtime: Runtime, contract: str, doc_id: str) -> dict[str, Any]:
     with runtime.catalog.reading() as tx:
         state = documents.find(tx, contract, doc_id)
         if state is None:
-            raise ConfigurationError(_unknown(contract, doc_id, documents.states(tx, contract)))
+            known = documents.states(tx, contract)
+            if not known:
+                runtime.contract(contract)  # a misspelt contract is what is wrong then
+            raise ConfigurationError(_unknown(contract, doc_id, known))
         names = [record.segment_id for record in reversed(segments.of_contract(tx, contract))]
     for segment_id in dict.fromkeys(([state.segment_id] if state.segment_id else []) + names):
         for name in ("documents", "withheld"):
@@ -276,6 +279,4 @@ def _unknown(contract: str, doc_id: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(doc_id, known, n=3, cutoff=0.5)
     if near:
         return f"no document {doc_id!r} of {contract}. Did you mean {' or '.join(map(repr, near))}?"
-    return (
-        f"no document {doc_id!r} of {contract}. See them with `stemma status` and `stemma quarantine list {contract}`."
-    )
+    return f"no document {doc_id!r} of {contract}. See those held back with `stemma quarantine list {contract}`."

@@ -53,9 +53,13 @@ def import_answers(session: Session, file: FileArgument, file_format: FormatOpti
     from ingestion.stages import answers as stage  # noqa: PLC0415 - help must not load the stages
 
     receipt = stage.import_answers(session.runtime(), file, file_format=file_format)
-    data = {**receipt.to_json(), "next": "stemma ingest NAME"}
+    data = receipt.to_json()
+    if receipt.figures["registered"] or receipt.figures["documents_to_look_at"]:
+        data["next"] = "stemma ingest NAME"
+    elif not any(receipt.figures.values()):
+        data["note"] = f"{file} holds no answer."
     return Result(
-        data=data, view=render.receipt, exit_code=EXIT_FINDINGS if receipt.figures.get("refused") else EXIT_OK
+        data=data, view=render_answers.receipt, exit_code=EXIT_FINDINGS if receipt.figures.get("refused") else EXIT_OK
     )
 
 
@@ -81,17 +85,20 @@ def list_answers(
 def show(session: Session, answer: IdArgument) -> Result:
     """Show an answer: what was asked, served and retrieved, how long it is kept, or that it was erased."""
     from corpus.catalog import answers, forgotten  # noqa: PLC0415
+    from ingestion.lineage.gather import depth_of_answer  # noqa: PLC0415
 
     with session.runtime().catalog.reading() as tx:
         record = answers.get(tx, [answer]).get(answer)
         gone = forgotten.tombstone(tx, answer) if record is None else None
         judged = forgotten.judged_by(tx, [answer])
+        near = forgotten.near(tx, answer) if record is None else ()
     if record is None and gone is None:
-        require_known("answer", answer, (), "See them with `stemma answers list`.")
+        require_known("answer", answer, near, "See them with `stemma answers list`.")
     if record is None and gone is not None:
         data: Json = {"answer_id": answer, "erased": {"at": gone.at.isoformat(), "by": gone.actor, **gone.detail}}
         return Result(data=data, view=render_answers.shown)
     assert record is not None  # noqa: S101 - `require_known` raised
+    depth = depth_of_answer(session.runtime(), answer)
     full = {
         **_brief(record),
         "question": record.question,
@@ -101,7 +108,8 @@ def show(session: Session, answer: IdArgument) -> Result:
         "cited": list(record.cited),
         "trace_id": record.trace_id,
         "mark": record.mark,
-        "depth": record.depth,
+        "depth": depth.value,
+        "depth_known": depth.known,
         "documents": [f"{contract}/{doc_id}" for contract, doc_ids in judged.items() for doc_id in doc_ids],
     }
     return Result(data=full, view=render_answers.shown)
@@ -113,12 +121,20 @@ def erase(session: Session, answer: IdArgument, reason: ReasonOption, by: ByOpti
     A digest of its id stays, so that no import brings it back, and an entry in the audit log. Documents that were
     judged by it are looked at again at the next ingest.
     """
+    from corpus.catalog import forgotten  # noqa: PLC0415
     from ingestion.stages import forget  # noqa: PLC0415
 
     runtime = session.runtime()
     receipt = forget.erase(runtime, answer, reason=reason, actor=by or runtime.settings.actor)
-    data = {**receipt.to_json(), "next": "stemma ingest NAME"}
-    return Result(data=data, view=render.receipt)
+    data = receipt.to_json()
+    if receipt.figures["documents_to_look_at"]:
+        data["next"] = "stemma ingest NAME"
+    if receipt.figures["erased"] and not receipt.figures["registered"]:
+        with runtime.catalog.reading() as tx:
+            near = forgotten.near(tx, answer)
+        data["note"] = "no answer was registered under this id; one that comes is refused."
+        data["note"] += f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return Result(data=data, view=render_answers.receipt)
 
 
 def prune(session: Session, dry_run: DryRunOption = False) -> Result:  # noqa: FBT002 - a flag of the command line

@@ -6,7 +6,9 @@ says so. With `--json` an error is a document as well.
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ from corpus.errors import EXIT_FINDINGS, EXIT_USAGE, StemmaError
 
 EXIT_INTERRUPTED = 130
 """128 + SIGINT, as shells say it."""
+
+_CHOICES = re.compile(r"'(?P<value>[^']+)' is not one of (?P<valid>'.+')")
 
 ISSUES_HINT = "This is a bug in Stemma, not something you did. Run again with --debug and report the traceback."
 
@@ -79,7 +83,20 @@ def _is_bare(error: BaseException) -> bool:
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     message = str(error.format_message()) if hasattr(error, "format_message") else str(error)
-    return f"{message} See `{context.command_path} --help`." if context is not None else message
+    message = message.replace(": Value error, ", ": ")  # how the validation under Typer begins what a check said
+    if context is None:
+        return message
+    ended = message if message.endswith((".", "?", "!", ")")) else f"{message}."
+    return f"{ended}{_near(message)} See `{context.command_path} --help`."
+
+
+def _near(message: str) -> str:
+    """Returns the nearest of the choices that a message about a value lists, as a question."""
+    found = _CHOICES.search(message)
+    if found is None:
+        return ""
+    near = difflib.get_close_matches(found["value"], re.findall("'([^']+)'", found["valid"]), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _interrupted() -> Json:

@@ -18,6 +18,12 @@ VERDICTS = {
 """What each verdict on a mark means."""
 
 
+def receipt(data: Json) -> RenderableType:
+    """Returns what an import or an erasure did, and what is odd about it."""
+    note = [Text(render.plain(data["note"]), style="yellow")] if data.get("note") else []
+    return render.page(render.receipt(data), *note)
+
+
 def listed(data: Json) -> RenderableType:
     """Returns a page of answers."""
     rows = [
@@ -42,7 +48,10 @@ def shown(data: Json) -> RenderableType:
     """Returns one answer, or what is left of an erased one."""
     if "erased" in data:
         return render.page(Text(f"{render.plain(data['answer_id'])} was erased."), render.facts(data["erased"]))
-    plain = {key: value for key, value in data.items() if key not in ("text", "question", "documents", "retrieved")}
+    apart = ("text", "question", "documents", "retrieved", "depth_known")
+    plain = {key: value for key, value in data.items() if key not in apart}
+    if not data["depth_known"]:
+        plain["depth"] = f"at least {data['depth']}"
     lists = {key: ", ".join(data[key]) or "none" for key in ("retrieved", "documents")}
     body = data["text"] if data["text"] is not None else "The text is not kept."
     question = [Text(render.plain(data["question"]), style="bold")] if data["question"] else []

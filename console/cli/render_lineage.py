@@ -58,7 +58,7 @@ def _grow(
 def _of_node(node: Json, edge: Json) -> Text:
     if node["kind"] == "answer":
         return _of_answer(node, edge)
-    said = f"{edge['chunks']} chunk{'s' if edge['chunks'] > 1 else ''}" + (", cited" if edge["cited"] else "")
+    said = _chunks(edge)
     if node["kind"] == "unknown":
         return Text.assemble((f"{said}: found in no version and no segment here", "yellow"))
     return Text.assemble(_of_document(node, node["depth"]), (f"  {said}", "dim"))
@@ -126,17 +126,25 @@ def labels(node: Json) -> list[str]:
         return ["not known", "stands nowhere here"]
     second = f"depth {node['depth']}, {node.get('state', 'unknown')}"
     if node["kind"] == "answer":
-        second = f"answer of {node.get('model') or node.get('system') or 'unknown'}, depth {node['depth']}"
-    return [_short(plain(node["name"])), _short(plain(second))]
+        second = f"depth {node['depth']}, answer of {node.get('model') or node.get('system') or 'unknown'}"
+    return [_short(plain(node["name"])), _begun(plain(second))]
 
 
 def line_label(edge: Json) -> str:
     """Returns what stands on a line."""
     if "chunks" in edge:
-        return f"{edge['chunks']} chunks" + (", cited" if edge["cited"] else "")
+        return _chunks(edge)
     if edge.get("basis") == "suspected":
         return "suspected"
     return f"{float(edge.get('containment') or 0):.0%}"
+
+
+def _chunks(edge: Json) -> str:
+    return f"{edge['chunks']} chunk{'s' if edge['chunks'] > 1 else ''}" + (", cited" if edge["cited"] else "")
+
+
+def _begun(text: str) -> str:
+    return text if len(text) <= _MOST_NAMED else f"{text[: _MOST_NAMED - 3]}..."
 
 
 def _short(text: str) -> str:

@@ -6,6 +6,7 @@ back, and an entry of the audit log that says who, when and why. Neither holds a
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -20,6 +21,9 @@ from corpus.types import utc_now
 
 ERASE = "answer.erase"
 """Action under which an erasure stands in the audit log; its subject is the digest of the answer's id."""
+_NEIGHBOURS = 200
+"""Ids on either side of a misspelt one that are compared with it: what a person types ends wrongly more often than it
+begins so, and a registry of a million is not read for a hint."""
 
 
 def id_digest(answer_id: str) -> str:
@@ -122,6 +126,14 @@ def page(
     if index is not None:
         statement = statement.where(AnswerRow.index_version.startswith(f"{index}/", autoescape=True))
     return tuple(rows.read(tx, AnswerRecord, statement.order_by(AnswerRow.answer_id).limit(limit)))
+
+
+def near(tx: Session, answer_id: str) -> tuple[str, ...]:
+    """Returns the ids most like one that is not registered, among its neighbours in order; none where none is."""
+    before = select(AnswerRow.answer_id).where(AnswerRow.answer_id < answer_id).order_by(AnswerRow.answer_id.desc())
+    after = select(AnswerRow.answer_id).where(AnswerRow.answer_id > answer_id).order_by(AnswerRow.answer_id)
+    found = [name for side in (before, after) for name in tx.execute(side.limit(_NEIGHBOURS)).scalars()]
+    return tuple(difflib.get_close_matches(answer_id, found, n=3, cutoff=0.75))
 
 
 def marked(tx: Session, mark: str) -> AnswerRecord | None:

@@ -24,7 +24,7 @@ class Lineage:
     """What was gathered.
 
     Attributes:
-        roots: What it is the lineage of: revisions.
+        roots: What it is the lineage of: revisions, or an answer.
         graph: Everything that these were derived from, with facts of each node.
         depths: Generation depth of each revision, chunk and answer.
         loops: Documents in it that were made of what came of themselves.
@@ -49,6 +49,12 @@ def lineage_of(runtime: Runtime, contract: str, doc_id: str, revision_id: str) -
     """
     with runtime.catalog.reading() as tx:
         return _gathered(tx, [lineage.document(contract, doc_id, revision_id)])
+
+
+def depth_of_answer(runtime: Runtime, answer_id: str) -> Depth:
+    """Returns the depth of a registered answer: "at least" where something that it was given is not known here."""
+    with runtime.catalog.reading() as tx:
+        return _gathered(tx, [lineage.answer(answer_id)]).depths[Node(Kind.ANSWER, answer_id)]
 
 
 def lineage_of_contract(runtime: Runtime, contract: str) -> Lineage:
@@ -83,8 +89,8 @@ def _gathered(tx: Session, roots: Sequence[LineageNode]) -> Lineage:
     edges, cut = _upstream(tx, roots)
     repeated = [edge for edge in edges if edge.subject.kind == "document"]
     told = [edge for edge in edges if edge.subject.kind == "answer"]
-    records = answers.get(tx, sorted({edge.object.name for edge in repeated} | {edge.subject.name for edge in told}))
-    named = {edge.object.name for edge in repeated}
+    named = {edge.object.name for edge in repeated} | {node.name for node in roots if node.kind == "answer"}
+    records = answers.get(tx, sorted(named | {edge.subject.name for edge in told}))
     found = [item for edge in told for item in givens(edge, records.get(edge.subject.name))]
     blind = [name for name in sorted(named) if name not in records or not records[name].retrieved]
     graph = graph_of(
@@ -92,7 +98,12 @@ def _gathered(tx: Session, roots: Sequence[LineageNode]) -> Lineage:
         [*found, *_unknown(found, records)],
         [*blind, *(node.name for node in cut if node.kind == "answer")],
     )
-    own = [Node(Kind.REVISION, f"{node.name}@{node.revision_id}") for node in roots]
+    own = [
+        Node(Kind.ANSWER, node.name)
+        if node.kind == "answer"
+        else Node(Kind.REVISION, f"{node.name}@{node.revision_id}")
+        for node in roots
+    ]
     nodes = {**{node: {} for node in own}, **graph.nodes}
     whole = Graph(nodes=_with_facts(tx, nodes, records), edges=graph.edges)
     return Lineage(roots=tuple(own), graph=whole, depths=depths(whole), loops=loops(whole), cut=len(cut))

@@ -61,10 +61,10 @@ def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> 
         file_format: `native` (JSON Lines of Stemma), `otlp` (OTLP in JSON), or `auto` to tell it from its bytes.
 
     Returns:
-        A receipt with the numbers of answers registered, known before, not decidable, refused, erased before
-        (they stay so) and past their term, of values that a log left out, of standing documents that may repeat an
-        answer, or repeat one whose depth is another now: the next ingest looks at these again; and of retrieved
-        chunks that stand in no version or segment. The refused lines are its outputs.
+        A receipt with the numbers of answers registered, known before, known with another text, not decidable, refused,
+        erased before (they stay so) and past their term, of values that a log left out, of standing documents that may
+        repeat an answer, or repeat one whose depth is another now: the next ingest looks at these again; and of
+        retrieved chunks that stand in no version or segment. The refused lines are its outputs.
 
     Raises:
         ConfigurationError: The file cannot be read, or the format is none.
@@ -83,11 +83,15 @@ def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> 
         run_id=new_run_id(),
         key=path.name,
         inputs=(log.format,),
-        outputs=(*_told(tally.problems), *_warning(tally.figures["context_unknown"])),
+        outputs=(
+            *_told(tally.problems),
+            *_other_text(tally.figures["other_text"]),
+            *_warning(tally.figures["context_unknown"]),
+        ),
         figures={
             **{name: tally.figures[name] for name in ("registered", "known", "not_decidable", "context_unknown")},
             "refused": len(tally.problems),
-            **{name: tally.figures[name] for name in ("erased", "expired") if tally.figures[name]},
+            **{name: tally.figures[name] for name in ("other_text", "erased", "expired") if tally.figures[name]},
             "documents_to_look_at": repeated + tally.figures["deeper"],
             "chunks_not_found": tally.figures["chunks_not_found"],
             **{f"log.{name}": number for name, number in sorted(log.notes.items()) if number},
@@ -133,6 +137,7 @@ def _import(runtime: Runtime, keeping: Keeping, inputs: Sequence[AnswerInput], t
     kept = [answer for answer, term in zip(wanted, terms, strict=True) if term is None or term > now]
     tally.figures["erased"] += len(inputs) - len(wanted)
     tally.figures["expired"] += len(wanted) - len(kept)
+    tally.figures["other_text"] += _contradicting(runtime, kept)
     ready = _with_context(runtime, kept)
     for registered, new in register_answers(runtime.catalog, ready, keeping.kept):
         tally.figures["registered" if new else "known"] += 1
@@ -140,6 +145,14 @@ def _import(runtime: Runtime, keeping: Keeping, inputs: Sequence[AnswerInput], t
         tally.figures["context_unknown"] += not registered.context_known
         tally.keys.append(registered.keys)
     _remember(runtime, ready, tally)
+
+
+def _contradicting(runtime: Runtime, inputs: Sequence[AnswerInput]) -> int:
+    """Returns how many have the id of an answer before them and another text than it."""
+    with runtime.catalog.reading() as tx:
+        stands = {name: record.text_sha256 for name, record in answers.get(tx, [a.answer_id for a in inputs]).items()}
+    digests = [(answer.answer_id, text_digest(answer.text)) for answer in inputs]
+    return sum(stands.setdefault(name, digest) != digest for name, digest in digests)
 
 
 def _remember(runtime: Runtime, inputs: Sequence[AnswerInput], tally: _Tally) -> None:
@@ -182,6 +195,11 @@ def _repeating(runtime: Runtime, contract: str, keys: npt.NDArray[np.uint64]) ->
         for row in rows
         if np.count_nonzero(np.isin(keys, np.unique(document_grams(row["text"]).hashes))) >= LEAST_SHARED
     ]
+
+
+def _other_text(number: int) -> tuple[str, ...]:
+    said = f"{number} with the id of another answer and another text: what was registered first stays"
+    return (said,) if number else ()
 
 
 def _warning(blind: int) -> tuple[str, ...]:

@@ -90,9 +90,11 @@ def answer_id_of(system: str, served_at: datetime, text: str) -> str:
 
 
 def _object(line: bytes | str) -> Mapping[str, Any]:
-    text = line.decode("utf-8-sig") if isinstance(line, bytes) else line.removeprefix("\ufeff")
     try:
+        text = line.decode("utf-8-sig") if isinstance(line, bytes) else line.removeprefix("\ufeff")
         value = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: {error.reason} at byte {error.start}; want one JSON object a line") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}; want one JSON object a line") from None
     if not isinstance(value, dict):

@@ -154,6 +154,8 @@ def _whole(handle: BinaryIO, first: bytes) -> tuple[int, Any] | None:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8: {error.reason} at byte {error.start}; want one OTLP export a line, or one document"
     if isinstance(error, json.JSONDecodeError):
         return f"not JSON: {error.msg} at column {error.colno}; want one OTLP export a line, or one document"
     return str(error)[:300] or type(error).__name__

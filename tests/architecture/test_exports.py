@@ -49,7 +49,7 @@ def _describe(module: ModuleType, attribute: str) -> str:
         members = sorted(name for name in vars(value) if not name.startswith("_"))
         return f"{module.__name__}.{attribute}: {', '.join(members)}"
     if inspect.isfunction(value):
-        signature = re.sub(r"<(\S+) object at 0x[0-9a-f]+>", r"\1()", str(inspect.signature(value)))
+        signature = re.sub(r"<(?:function )?(\S+?)( object)? at 0x[0-9a-f]+>", r"\1()", str(inspect.signature(value)))
         return f"{module.__name__}.{attribute}{signature}"
     return f"{module.__name__}.{attribute}"
 

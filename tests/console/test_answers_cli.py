@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from typing import Any
 
 from provenance_parts.otlp_exports import export, span
@@ -39,11 +41,61 @@ def test_import_list_and_show(project: Any) -> None:
     assert project.json("answers", "list", "--system", "bot", "--index", "handbook")["answers"] == []
     shown = project.json("answers", "show", "a2")
     assert (shown["text"], shown["system"], shown["documents"], shown["expires_at"]) == (f"{TEXT} 2", "bot", [], None)
+    assert (shown["depth"], shown["depth_known"]) == (0, False), "what it was given is not known"
+    assert re.search("^depth +at least 0$", project("answers", "show", "a2").out, re.M)
     out = project("answers", "show", "otlp-aa-6368617400000000").out
     assert "opened battery packs" in out
     assert "support-bot" in project("answers", "list").out
     missing = project("answers", "show", "a9", code=2).err
     assert "no answer 'a9'. See them with `stemma answers list`." in missing
+
+
+def test_a_misspelt_id_is_answered_with_the_nearest(project: Any) -> None:
+    line = {"answer_id": "2026-03-01-0001", "text": TEXT, "served_at": "2026-01-01T00:00:00Z"}
+    (project.folder / "answers.jsonl").write_text(json.dumps(line) + "\n", "utf-8")
+    assert project.json("answers", "import", "answers.jsonl")["next"] == "stemma ingest NAME"
+    wrong = project("answers", "show", "2026-03-01-001", code=2).err
+    assert "no answer '2026-03-01-001'. Did you mean '2026-03-01-0001'?" in wrong
+    erased = " ".join(project("answers", "erase", "2026-03-01-001", "--reason", "request 17").out.split())
+    assert (
+        "no answer was registered under this id; one that comes is refused. Did you mean '2026-03-01-0001'?" in erased
+    )
+    assert "Next:" not in erased, "no document has to be looked at"
+    assert project.json("answers", "show", "2026-03-01-0001")["text"] == TEXT
+    assert "note" not in project.json("answers", "erase", "2026-03-01-0001", "--reason", "request 17")
+
+
+def test_another_text_under_a_known_id_is_not_passed_over_in_silence(project: Any) -> None:
+    line = {"answer_id": "a1", "text": TEXT, "served_at": "2026-01-01T00:00:00Z"}
+    log = project.folder / "answers.jsonl"
+    log.write_text(
+        "".join(json.dumps({**line, "text": f"{TEXT}{end}"}) + "\n" for end in ("", "", " Or not.")), "utf-8"
+    )
+    for known, registered in ((2, 1), (3, 0)):
+        found = project.json("answers", "import", "answers.jsonl")
+        assert {name: found["figures"][name] for name in ("registered", "known", "other_text")} == {
+            "registered": registered, "known": known, "other_text": 1
+        }  # fmt: skip
+        assert found["outputs"][0].startswith("1 with the id of another answer and another text")
+    assert project.json("answers", "show", "a1")["text"] == TEXT
+
+
+def test_files_that_hold_no_answer_say_so(project: Any) -> None:
+    log = project.folder / "answers.jsonl"
+    log.write_bytes(b"\n")
+    empty = project("answers", "import", "answers.jsonl").out
+    assert "answers.jsonl holds no answer." in empty
+    assert "Next:" not in empty
+    log.write_bytes(b"\x99\x00\xff\n")
+    binary = project("answers", "import", "answers.jsonl", code=1)
+    assert "line 1: not UTF-8: invalid start byte at byte 0; want one JSON object a line" in " ".join(
+        binary.out.split()
+    )
+    binary = project("answers", "import", "answers.jsonl", "--format", "otlp", code=1)
+    assert "line 1: not UTF-8: invalid start byte at byte 0; want one OTLP export" in " ".join(binary.out.split())
+    log.write_bytes(gzip.compress(b'{"text": "x"}\n'))
+    packed = project("answers", "import", "answers.jsonl", code=2).err
+    assert "answers.jsonl is compressed (gzip). Unpack it and import that." in " ".join(packed.split())
 
 
 def test_erase_and_prune(project: Any) -> None:

@@ -75,6 +75,14 @@ def test_without_a_project_every_command_says_how_to_make_one(cli: Any, argument
         (("index", "query", NAME, "x", "--k", "0"), ("--k", "greater than or equal to 1")),
         (("reembed", NAME, "--mode", "half"), ("half", "cutover", "shadow")),
         (("quarantine", "release", NAME, "a.md"), ("--reason",)),
+        (
+            ("origin", "share", "--by", "sorce"),
+            (
+                "'--by': 'sorce' is not",
+                "'version'. Did you mean 'source'? See `stemma",
+            ),
+        ),
+        (("lineage", "show", NAME, "a.md", "--depth", "0"), ("equal to 1. See `stemma",)),
     ],
     ids=" ".join,
 )
@@ -92,6 +100,8 @@ def test_usage_errors(cli: Any, arguments: tuple[str, ...], parts: tuple[str, ..
         ("contract", "validate", "hanbook"),
         ("reembed", "hanbook"),
         ("reconcile", "hanbook"),
+        ("origin", "show", "hanbook", "refunds.md"),
+        ("quality", "explain", "hanbook", "refunds.md"),
     ],
     ids=" ".join,
 )

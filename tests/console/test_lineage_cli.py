@@ -63,6 +63,7 @@ def looped(project: Any) -> Any:
 
 def test_the_story_of_a_loop(looped: Any, tmp_path: Path) -> None:
     _tree(looped)
+    _answers(looped)
     _loops(looped)
     _drawings(looped)
     _exports(looped, tmp_path)
@@ -87,6 +88,12 @@ def _tree(cli: Any) -> None:
     assert "It repeats no answer that is registered here." in plain
 
 
+def _answers(cli: Any) -> None:
+    for name, depth in (("a1", 0), ("a2", 1)):
+        shown = cli.json("answers", "show", name)
+        assert (shown["depth"], shown["depth_known"]) == (depth, True)
+
+
 def _loops(cli: Any) -> None:
     found = cli.json("lineage", "loops", code=1)
     [loop] = found["loops"]
@@ -101,6 +108,8 @@ def _drawings(cli: Any) -> None:
     dot = cli("lineage", "show", NAME, "refunds.md", "--format", "dot").out
     assert dot.startswith("digraph lineage {")
     assert dot.count("->") == 4
+    assert '[label="1 chunk, cited"]' in dot
+    assert r"a2\ndepth 1, answer of model-of-a2" in dot, "what is cut off a long line is not the depth"
     svg = cli("lineage", "show", NAME, "refunds.md", "--format", "svg").out
     root = ET.fromstring(svg)
     boxes = root.findall(".//{http://www.w3.org/2000/svg}rect")

@@ -203,3 +203,11 @@ def test_bad_lines_are_counted_and_stop_nothing(tmp_path: Path) -> None:
     ] * 2
     assert sum(found.unread.values()) == 6
     assert main(["origin", "train", "x", "--human", str(path), "--project", str(tmp_path)]) == 2
+
+
+def test_a_line_that_is_no_utf8_is_counted_and_stops_no_other(tmp_path: Path) -> None:
+    lines = tmp_path / "human.jsonl"
+    lines.write_bytes(b'\xef\xbb\xbf{"text": "one"}\n{"text": "caf\xe9"}\n{"text": "two\xe2\x80\xa8"}\r\n\n')
+    found = gather([lines], [], 1000)
+    assert [item.text for item in found.texts] == ["one", "two\u2028"]
+    assert found.unread == {"line is not UTF-8": 1}
