@@ -40,6 +40,7 @@ def erase(tx: Session, answer_id: str, *, reason: str, actor: str, documents: in
     Returns:
         False where it was erased before: nothing is written then.
     """
+    postings.hold(tx)
     digest = id_digest(answer_id)
     row = {"id_digest": digest, "erased_at": utc_now()}
     if not rows.insert_new(tx, AnswerErasedRow, row, key=("id_digest",)):
@@ -55,6 +56,7 @@ def remove(tx: Session, answer_ids: Iterable[str]) -> int:
 
     Keys that serve for other answers of the same text go over to the one that was served first of these.
     """
+    postings.hold(tx)
     leaving: dict[int, str] = {}
     statement = select(AnswerRow.id, AnswerRow.text_sha256)
     for batch in rows.chunks(dict.fromkeys(answer_ids)):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from corpus import batches
-from corpus.catalog import answers, contracts, documents, forgotten, lineage, rows
+from corpus.catalog import answers, contracts, documents, forgotten, lineage, postings, rows
 from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
 from corpus.ids import new_run_id, text_digest
@@ -134,7 +134,9 @@ def _import(runtime: Runtime, keeping: Keeping, inputs: Sequence[AnswerInput], t
     tally.figures["erased"] += len(inputs) - len(wanted)
     tally.figures["expired"] += len(wanted) - len(kept)
     ready = _with_context(runtime, kept)
-    for registered, new in register_answers(runtime.catalog, ready, keeping.kept):
+    done = register_answers(runtime.catalog, ready, keeping.kept)
+    tally.figures["erased"] += len(ready) - len(done)
+    for registered, new in done:
         tally.figures["registered" if new else "known"] += 1
         tally.figures["not_decidable"] += not registered.decidable
         tally.figures["context_unknown"] += not registered.context_known
@@ -146,8 +148,10 @@ def _remember(runtime: Runtime, inputs: Sequence[AnswerInput], tally: _Tally) ->
     """Keeps which documents the answers came from; what came of the answers is deeper then."""
     found = located(runtime, inputs)
     with runtime.catalog.transaction() as tx:
-        remember_answers(tx, found)
-        tally.figures["deeper"] += refresh(tx, map(lineage.answer, found))
+        postings.hold(tx)
+        kept = lineage.depths(tx, found)  # some may have been erased meanwhile
+        remember_answers(tx, {answer_id: found[answer_id] for answer_id in kept})
+        tally.figures["deeper"] += refresh(tx, map(lineage.answer, kept))
     tally.figures["chunks_not_found"] += sum(len(item.retrieved) - len(found[item.answer_id]) for item in inputs)
 
 
@@ -205,13 +209,15 @@ def register_answers(
         kept: Takes away from a record what may not be kept of it.
 
     Returns:
-        What would be looked for of each, and whether it is new.
+        What would be looked for of each, and whether it is new; those that were erased, also meanwhile, are left out.
     """
     done: list[tuple[RegisteredAnswer, bool]] = []
     for batch in batches.batched(inputs, _AT_ONCE):
         made = [(answer, novelty(answer)) for answer in batch]
         with catalog.transaction() as tx:
-            done += [_add(tx, answer, found, kept) for answer, found in made]
+            postings.hold(tx)
+            gone = forgotten.erased(tx, [answer.answer_id for answer in batch])
+            done += [_add(tx, answer, found, kept) for answer, found in made if answer.answer_id not in gone]
     with catalog.transaction() as tx:
         answers.pack(tx)
     return done

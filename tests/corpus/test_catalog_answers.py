@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from time import sleep
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,3 +165,22 @@ def test_few_loose_keys_are_not_worth_packing(catalog: Catalog) -> None:
         answers.add(tx, [(answer("a1"), EXTREMES)])
         assert answers.pack(tx) == 0
         assert postings.loose(tx) == len(EXTREMES)
+
+
+def test_two_who_pack_into_one_bucket_at_once_lose_nothing(catalog: Catalog) -> None:
+    with catalog.transaction() as tx:
+        answers.add(tx, [(answer("a1"), ()), (answer("a2"), ())])
+
+    def other() -> None:
+        with catalog.transaction() as second:
+            postings.put(second, [SEVEN + (1 << 12)], [2])
+
+    with ThreadPoolExecutor(1) as pool:
+        with catalog.transaction() as first:
+            postings.put(first, [SEVEN], [1])
+            waiting = pool.submit(other)
+            sleep(0.5)
+            assert not waiting.done()
+        waiting.result(timeout=30)
+    with catalog.reading() as tx:
+        assert postings.find(tx, [SEVEN, SEVEN + (1 << 12)]) == {SEVEN: {1}, SEVEN + (1 << 12): {2}}

@@ -12,12 +12,15 @@ from laws.handbook import NAME, Project
 from provenance_parts.otlp_exports import export, span
 from sqlalchemy import text
 
-from corpus.catalog import answers, audit, forgotten
+from corpus.catalog import answers, audit, forgotten, lineage
 from corpus.errors import ConfigurationError, ContractError
 from corpus.ids import text_digest
 from corpus.types import utc_now
+from ingestion.stages import answers as stage
 from ingestion.stages import forget
 from ingestion.stages.answers import import_answers
+from provenance.answers import AnswerInput, novelty
+from provenance.signature import Novelty
 
 SOURCE = (
     "The refund window for hardware is thirty days from the day of delivery. Batteries are excluded once their seal "
@@ -190,3 +193,18 @@ def test_an_erased_answer_stays_erased_and_what_it_judged_is_looked_at_again(pro
 def test_erasing_needs_an_id_a_reason_and_a_name(project: Project, values: tuple[str, str, str]) -> None:
     with pytest.raises(ConfigurationError, match="got an empty text"):
         forget.erase(project.runtime, values[0], reason=values[1], actor=values[2])
+
+
+def test_an_answer_that_is_erased_while_it_is_imported_is_not_registered(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def erased_meanwhile(answer: AnswerInput) -> Novelty:
+        forget.erase(project.runtime, answer.answer_id, reason="asked to", actor="mara")
+        return novelty(answer)
+
+    monkeypatch.setattr(stage, "novelty", erased_meanwhile)
+    figures = import_answers(project.runtime, log(project, line())).figures
+    assert (figures["registered"], figures["erased"]) == (0, 1)
+    with project.runtime.catalog.reading() as tx:
+        assert answers.count(tx) == 0
+        assert lineage.parents(tx, [lineage.answer("a1")]) == ()
