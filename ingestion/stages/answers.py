@@ -182,10 +182,14 @@ def _look_again(runtime: Runtime, found: Sequence[npt.NDArray[np.uint64]]) -> in
 def _repeating(runtime: Runtime, contract: str, keys: npt.NDArray[np.uint64]) -> list[str]:
     rows = standing_rows(runtime, contract, ("doc_id", "text"), ())
     return [
-        row["doc_id"]
-        for row in rows
-        if np.count_nonzero(np.isin(keys, np.unique(document_grams(row["text"]).hashes))) >= LEAST_SHARED
+        row["doc_id"] for row in rows if _shared(keys, np.unique(document_grams(row["text"]).hashes)) >= LEAST_SHARED
     ]
+
+
+def _shared(keys: npt.NDArray[np.uint64], few: npt.NDArray[np.uint64]) -> int:
+    """Returns how many of a few numbers are among sorted keys, at the cost of the few."""
+    places = np.minimum(np.searchsorted(keys, few), len(keys) - 1)
+    return int(np.count_nonzero(keys[places] == few))
 
 
 def _warning(blind: int) -> tuple[str, ...]:

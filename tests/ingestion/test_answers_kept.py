@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pytest
 from laws.handbook import NAME, Project
 from provenance_parts.otlp_exports import export, span
@@ -208,3 +210,12 @@ def test_an_answer_that_is_erased_while_it_is_imported_is_not_registered(
     with project.runtime.catalog.reading() as tx:
         assert answers.count(tx) == 0
         assert lineage.parents(tx, [lineage.answer("a1")]) == ()
+
+
+def test_looking_at_a_standing_text_again_costs_its_own_words_and_not_the_log() -> None:
+    keys = np.unique(np.random.default_rng(1).integers(0, 1 << 63, 2_000_000, dtype=np.uint64))
+    few = np.unique(np.concatenate((keys[:3], keys[-2:], np.arange(900, dtype=np.uint64))))
+    began = perf_counter()
+    assert {stage._shared(keys, few) for _ in range(100)} == {5}
+    assert stage._shared(keys, few[:0]) == 0
+    assert perf_counter() - began < 2, "comparing each of two million keys takes a tenth of a second a text"
