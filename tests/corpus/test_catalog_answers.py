@@ -75,6 +75,20 @@ def test_candidates_come_by_what_they_share_and_how_rare_it_is(catalog: Catalog)
         assert len(answers.candidates(tx, [5, 6, 7, 8])) == 22
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_text_that_was_served_before_is_found_though_a_later_time_was_registered_first(
+    catalog: Catalog, packed: bool
+) -> None:
+    later, sooner = answer("later", NOW + timedelta(2)), answer("sooner", NOW)
+    with catalog.transaction() as tx:
+        answers.add(tx, [(later, (ONE, TWO)), (sooner, ())])
+        if packed:
+            answers.pack(tx, least=1)
+        assert answers.candidates(tx, [ONE, TWO], before=NOW + timedelta(1)) == (sooner,)
+        assert answers.candidates(tx, [ONE, TWO], before=NOW) == ()
+        assert answers.candidates(tx, [ONE, TWO]) == (later,)
+
+
 def test_an_answer_of_many_keys_needs_two_of_them(catalog: Catalog) -> None:
     many = replace(answer("many"), gram_count=answers.SURE_KEYS)
     with catalog.transaction() as tx:
