@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from corpus.errors import ConfigurationError
 from provenance.answers import AnswerInput
-from provenance.importers import native, otlp
+from provenance.importers import lines, native, otlp
 from provenance.importers.native import LineProblem
 from provenance.importers.sniff import FORMATS, HEAD, format_of
 
@@ -61,5 +61,5 @@ def _log(handle: BinaryIO, file_format: str) -> AnswerLog:
         found = format_of(handle.read(HEAD))
         handle.seek(0)
     notes: Counter[str] = Counter()
-    items = otlp.read(handle, notes) if found == "otlp" else native.read(handle)
+    items = otlp.read(handle, notes) if found == "otlp" else native.read(lines.bounded(handle))
     return AnswerLog(format=found, items=items, notes=notes)

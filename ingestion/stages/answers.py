@@ -22,12 +22,12 @@ from corpus.catalog.session import Catalog
 from corpus.ids import new_run_id, text_digest
 from corpus.receipts import Receipt
 from corpus.types import utc_now
-from index import layout
 from ingestion.answerlog import AUTO, open_log
 from ingestion.keeping import Keeping
 from ingestion.lineage.remember import refresh, remember_answers
 from ingestion.lineage.retrieved import located
 from ingestion.runtime import Runtime
+from ingestion.servedchunks import in_version
 from ingestion.standing import standing_rows
 from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novelty, register
 from provenance.importers.native import LineProblem
@@ -279,14 +279,4 @@ def _filled(answer: AnswerInput, texts: dict[str, str]) -> AnswerInput:
 
 
 def _chunk_texts(runtime: Runtime, version: str, ids: set[str]) -> dict[str, str]:
-    """Returns the texts of chunks of `NAME/v000001`; nothing for a version that is not there."""
-    name, _, folder = version.partition("/")
-    number = layout.version_number(folder)
-    if number is None or not name:
-        return {}
-    try:
-        with runtime.store.open(f"{layout.version_path(name, number)}/{layout.CHUNKS}") as handle:
-            rows = batches.stream_rows(handle, ["chunk_id", "text"])
-            return {row["chunk_id"]: row["text"] for row in rows if row["chunk_id"] in ids}
-    except (FileNotFoundError, ValueError):
-        return {}
+    return {key: row["text"] for key, row in in_version(runtime, version, ids, ["text"]).items()}

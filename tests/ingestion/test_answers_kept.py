@@ -22,6 +22,7 @@ from ingestion.stages import answers as stage
 from ingestion.stages import forget
 from ingestion.stages.answers import import_answers
 from provenance.answers import AnswerInput, novelty
+from provenance.importers import lines
 from provenance.signature import Novelty
 
 SOURCE = (
@@ -219,3 +220,11 @@ def test_looking_at_a_standing_text_again_costs_its_own_words_and_not_the_log() 
     assert {stage._shared(keys, few) for _ in range(100)} == {5}
     assert stage._shared(keys, few[:0]) == 0
     assert perf_counter() - began < 2, "comparing each of two million keys takes a tenth of a second a text"
+
+
+def test_a_line_without_end_is_refused_and_passed_over(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = log(project, {"text": "x" * 5_000}, line())
+    monkeypatch.setattr(lines.bounded, "__defaults__", (4_000,))
+    done = import_answers(project.runtime, path)
+    assert (done.figures["registered"], done.figures["refused"]) == (1, 1)
+    assert done.outputs[0].startswith("line 1: the line is too long")
