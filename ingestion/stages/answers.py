@@ -203,14 +203,14 @@ def _warning(blind: int) -> tuple[str, ...]:
 
 
 def register_answers(
-    catalog: Catalog, inputs: Sequence[AnswerInput], kept: Callable[[AnswerRecord], AnswerRecord] = replace
+    catalog: Catalog, inputs: Sequence[AnswerInput], kept: Callable[[AnswerRecord], AnswerRecord] | None = None
 ) -> list[tuple[RegisteredAnswer, bool]]:
     """Registers answers in order; each sees how common its phrases are among those before it.
 
     Args:
         catalog: Where.
         inputs: The answers, with the texts of what they retrieved; one that is registered already stays as it is.
-        kept: Takes away from a record what may not be kept of it.
+        kept: Takes away from a record what may not be kept of it; None keeps all.
 
     Returns:
         What would be looked for of each, and whether it is new; those that were erased, also meanwhile, are left out.
@@ -228,14 +228,15 @@ def register_answers(
 
 
 def _add(
-    tx: Session, answer: AnswerInput, found: Novelty, kept: Callable[[AnswerRecord], AnswerRecord]
+    tx: Session, answer: AnswerInput, found: Novelty, kept: Callable[[AnswerRecord], AnswerRecord] | None
 ) -> tuple[RegisteredAnswer, bool]:
     if answers.get(tx, [answer.answer_id]):
         return register(answer, found), False
     digest = text_digest(answer.text)
     registered = register(answer, found, answers.spread(tx, found.keys.tolist(), digest, same=found.same))
     keys = () if answers.known_text(tx, digest) else tuple(registered.keys.tolist())
-    answers.add(tx, [(kept(_record(registered)), keys)])
+    record = _record(registered)
+    answers.add(tx, [(kept(record) if kept is not None else record, keys)])
     return registered, True
 
 
