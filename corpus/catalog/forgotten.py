@@ -38,14 +38,14 @@ def erase(tx: Session, answer_id: str, *, reason: str, actor: str, documents: in
         documents: Number of documents that are looked at again for it, for the audit log.
 
     Returns:
-        False where it was erased before: nothing is written then.
+        False where it was erased before: then nothing is written, and what came back all the same goes.
     """
     postings.hold(tx)
     digest = id_digest(answer_id)
     row = {"id_digest": digest, "erased_at": utc_now()}
+    known = remove(tx, [answer_id])
     if not rows.insert_new(tx, AnswerErasedRow, row, key=("id_digest",)):
         return False
-    known = remove(tx, [answer_id])
     detail = {"reason": reason, "registered": bool(known), "documents_to_look_at": documents}
     audit.append(tx, actor=actor, action=ERASE, subject=digest, detail=detail)
     return True

@@ -174,6 +174,14 @@ def test_forgetting_leaves_nothing_but_what_the_same_text_still_needs(catalog: C
         assert (answers.count(tx), postings.loose(tx), forgotten.remove(tx, ["first"])) == (0, 0, 0)
 
 
+def test_erasing_again_takes_what_came_back_all_the_same(catalog: Catalog) -> None:
+    with catalog.transaction() as tx:
+        assert forgotten.erase(tx, "a1", reason="asked to", actor="mara", documents=0)
+        answers.add(tx, [(answer("a1"), (ONE,))])
+        assert not forgotten.erase(tx, "a1", reason="asked to", actor="mara", documents=0)
+        assert (answers.count(tx), postings.loose(tx)) == (0, 0)
+
+
 def test_few_loose_keys_are_not_worth_packing(catalog: Catalog) -> None:
     with catalog.transaction() as tx:
         answers.add(tx, [(answer("a1"), EXTREMES)])
