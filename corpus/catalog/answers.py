@@ -149,9 +149,19 @@ def _of_text(tx: Session, numbers: Iterable[int], text_sha256: str) -> set[int]:
     }
 
 
-def known_text(tx: Session, text_sha256: str) -> bool:
-    """Returns whether an answer of this text is kept: its keys serve for every time that it was served."""
-    return tx.execute(select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256).limit(1)).first() is not None
+def known_text(tx: Session, text_sha256: str, *, decidable: bool = False, context_known: bool = False) -> bool:
+    """Returns whether an answer of this text is kept, so that its keys serve for every time that it was served.
+
+    Args:
+        tx: The transaction.
+        text_sha256: Digest of the text.
+        decidable: Only one that can be recognised: what is novel depends on what each was made from.
+        context_known: Only one of which is known what it was made from.
+    """
+    kept = select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256)
+    kept = kept.where(AnswerRow.decidable) if decidable else kept
+    kept = kept.where(AnswerRow.context_known) if context_known else kept
+    return tx.execute(kept.limit(1)).first() is not None
 
 
 def pack(tx: Session, *, least: int = postings.PACK_AT) -> int:

@@ -54,7 +54,7 @@ def erase(tx: Session, answer_id: str, *, reason: str, actor: str, documents: in
 def remove(tx: Session, answer_ids: Iterable[str]) -> int:
     """Removes answers, their keys and their lineage, and remembers nothing; returns how many there were.
 
-    Keys that serve for other answers of the same text go over to the one that was served first of these.
+    Keys that serve for other answers of the same text go over to one of these that can be recognised.
     """
     postings.hold(tx)
     leaving: dict[int, str] = {}
@@ -70,7 +70,9 @@ def remove(tx: Session, answer_ids: Iterable[str]) -> int:
 
 
 def _heirs(tx: Session, leaving: Mapping[int, str]) -> dict[str, int]:
-    statement = select(AnswerRow.text_sha256, AnswerRow.id).order_by(AnswerRow.served_at.desc(), AnswerRow.id.desc())
+    # The last of each text takes them: one that can be recognised before one that cannot, then the first served.
+    order = (AnswerRow.decidable, AnswerRow.context_known, AnswerRow.served_at.desc(), AnswerRow.id.desc())
+    statement = select(AnswerRow.text_sha256, AnswerRow.id).order_by(*order)
     heirs: dict[str, int] = {}
     for digests in rows.chunks(dict.fromkeys(leaving.values())):
         for row in tx.execute(statement.where(AnswerRow.text_sha256.in_(digests))):

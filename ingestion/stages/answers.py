@@ -234,7 +234,9 @@ def _add(
         return register(answer, found), False
     digest = text_digest(answer.text)
     registered = register(answer, found, answers.spread(tx, found.keys.tolist(), digest, same=found.same))
-    keys = () if answers.known_text(tx, digest) else tuple(registered.keys.tolist())
+    sure = registered.decidable and registered.context_known
+    held = answers.known_text(tx, digest, decidable=registered.decidable, context_known=sure)
+    keys = () if held else tuple(registered.keys.tolist())
     record = _record(registered)
     answers.add(tx, [(kept(record) if kept is not None else record, keys)])
     return registered, True

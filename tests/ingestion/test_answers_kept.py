@@ -21,7 +21,7 @@ from corpus.types import utc_now
 from ingestion.stages import answers as stage
 from ingestion.stages import forget
 from ingestion.stages.answers import import_answers
-from provenance.answers import AnswerInput, novelty
+from provenance.answers import AnswerInput, document_grams, novelty
 from provenance.importers import lines
 from provenance.signature import Novelty
 
@@ -228,3 +228,17 @@ def test_a_line_without_end_is_refused_and_passed_over(project: Project, monkeyp
     done = import_answers(project.runtime, path)
     assert (done.figures["registered"], done.figures["refused"]) == (1, 1)
     assert done.outputs[0].startswith("line 1: the line is too long")
+
+
+def test_an_answer_that_first_was_a_mere_quotation_is_known_once_it_was_made_of_other_texts(project: Project) -> None:
+    quoted = line("quoted", retrieved=[{"chunk_id": "c0", "text": ANSWER}])
+    blind = line("blind", retrieved=["c9"])
+    import_answers(project.runtime, log(project, quoted, blind, line("made")))
+    keys = document_grams(ANSWER).values
+    with project.runtime.catalog.transaction() as tx:
+        assert {item.answer_id for item in answers.candidates(tx, keys)} == {"blind", "made"}
+    write_pages(project)
+    assert project.ingest().counts.quarantined == 1, "by the one of which is known what it was made from"
+    with project.runtime.catalog.transaction() as tx:
+        assert forgotten.remove(tx, ["made"]) == 1
+        assert {item.answer_id for item in answers.candidates(tx, keys)} == {"blind"}
