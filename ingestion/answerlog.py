@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from corpus.errors import ConfigurationError
 from provenance.answers import AnswerInput
-from provenance.importers import native, otlp
+from provenance.importers import lines, native, otlp
 from provenance.importers.native import LineProblem
 from provenance.importers.sniff import FORMATS, HEAD, format_of
 
@@ -71,5 +71,5 @@ def _log(handle: BinaryIO, file_format: str) -> AnswerLog:
             raise ConfigurationError(f"answers file {handle.name} is compressed ({packed}). Unpack it and import that.")
     found = format_of(head) if file_format == AUTO else file_format
     notes: Counter[str] = Counter()
-    items = otlp.read(handle, notes) if found == "otlp" else native.read(handle)
+    items = otlp.read(handle, notes) if found == "otlp" else native.read(lines.bounded(handle))
     return AnswerLog(format=found, items=items, notes=notes)

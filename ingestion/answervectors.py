@@ -257,8 +257,11 @@ def _rewrite(runtime: Runtime, space: str, kind: str, names: Sequence[str], want
     """Writes the rows of some files that are still wanted into one, then removes those files."""
     tables = []
     for name in names:
-        with runtime.store.open(name) as handle:
-            table = batches.read_table(handle)
+        try:
+            with runtime.store.open(name) as handle:
+                table = batches.read_table(handle)
+        except FileNotFoundError:  # another run joined it with others, and looks to what is in it
+            continue
         tables.append(table.filter(pa.array(np.isin(table["key"].to_numpy(), wanted))))
     if not tables:
         return

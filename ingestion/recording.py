@@ -30,6 +30,7 @@ from corpus.errors import ConfigurationError
 from corpus.types import utc_now
 from provenance.answers import AnswerInput, RetrievedText
 from provenance.importers.native import answer_id_of
+from provenance.importers.spans import clean
 
 if TYPE_CHECKING:
     from ingestion.runtime import Runtime
@@ -194,7 +195,8 @@ class AnswerRecorder:
         answer_id: str,
         said: Mapping[str, str],
     ) -> AnswerInput:
-        _require_texts(text=text, question=question or "", answer_id=answer_id, **said)
+        version = index_version(index)
+        _require_texts(text=text, question=question or "", answer_id=answer_id, index=version, **said)
         unknown = sorted(said.keys() - {"system", "model", "trace_id", "mark"})
         if unknown:
             raise ConfigurationError(f"an answer has no {unknown[0]!r}. Valid: system, model, trace_id, mark.")
@@ -210,7 +212,7 @@ class AnswerRecorder:
             served_at=moment,
             retrieved=tuple(_retrieved(item) for item in retrieved),
             cited=tuple(_chunk_id(item) for item in cited),
-            index_version=index_version(index),
+            index_version=version,
             question=question,
             trace_id=said.get("trace_id", ""),
             mark=said.get("mark", ""),
@@ -317,7 +319,9 @@ def _moment(served_at: datetime | None) -> datetime:
 
 def _retrieved(item: Any) -> RetrievedText:
     if isinstance(item, RetrievedText):
-        return item
+        # As a framework read it from anywhere; it is compared and not kept, so it need not be refused.
+        text = clean(item.text) if item.text is not None else None
+        return RetrievedText(chunk_id=_chunk_id(item.chunk_id), text=text)
     if isinstance(item, str):
         return RetrievedText(chunk_id=_chunk_id(item))
     if isinstance(item, Mapping):
@@ -334,4 +338,5 @@ def _retrieved(item: Any) -> RetrievedText:
 def _chunk_id(item: Any) -> str:
     if not isinstance(item, str) or not item:
         raise ConfigurationError(f"a chunk id is text that is not empty, got {item!r:.80}.")
+    _require_texts(chunk_id=item)
     return item

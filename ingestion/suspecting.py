@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from corpus import batches
 from corpus.catalog import answers, decisions
 from corpus.catalog.records import AnswerRecord
 from corpus.seams import Embedder, Vectors
 from corpus.types import Assessment, Basis, Chunk, Finding, Outcome, Scope, Span
-from index import layout
 from index.reader import Hit, IndexReader
 from ingestion import answervectors
 from ingestion.reentry import last_change
 from ingestion.runtime import Runtime
+from ingestion.servedchunks import in_version
 from provenance.alignment import Candidate, Neighbour, Sentences, align, alignable, is_suspect
 from provenance.calibration import Threshold
 from provenance.paraphrase import suspicions
@@ -253,13 +252,5 @@ def _retrieved_texts(runtime: Runtime, records: Iterable[AnswerRecord]) -> dict[
 
 
 def _texts(runtime: Runtime, version: str, ids: set[str]) -> dict[str, tuple[str, str]]:
-    name, _, folder = version.partition("/")
-    number = layout.version_number(folder)
-    if number is None or not name:
-        return {}
-    try:
-        with runtime.store.open(f"{layout.version_path(name, number)}/{layout.CHUNKS}") as handle:
-            rows = batches.stream_rows(handle, ["chunk_id", "doc_id", "text"])
-            return {row["chunk_id"]: (row["doc_id"], row["text"]) for row in rows if row["chunk_id"] in ids}
-    except (FileNotFoundError, ValueError):
-        return {}
+    found = in_version(runtime, version, ids, ["doc_id", "text"])
+    return {key: (row["doc_id"], row["text"]) for key, row in found.items()}

@@ -22,7 +22,7 @@ from corpus.ids import fingerprint
 from corpus.types import EMPTY, Basis, Finding, OriginKind, Scope, Span
 from provenance import signature
 from provenance.answers import COMMON_ANSWERS, LEAST_NOVELTY
-from provenance.grams import WIDTH, Flags, Grams, grams
+from provenance.grams import WIDTH, Grams, grams
 from provenance.signature import Signature, Weights, Words, pairs_of, short_words
 from provenance.stretches import ALIGNED, Stretch, stretches
 
@@ -58,6 +58,10 @@ _SAME = 0.8
 _SEEN = 0.8
 """An answer whose place stronger answers already explain to this share is a sibling of them, not news."""
 _QUOTE = 200
+
+
+_Ranges = tuple[tuple[int, int], ...]
+"""Places of words: first and one after the last of each range, in order, apart from one another."""
 
 
 class ServedAnswer(Protocol):
@@ -293,11 +297,14 @@ def _families(found: Sequence[_Match]) -> list[int]:
 
     Otherwise the answer that is served most often could never be found.
     """
-    numbers: list[int] = []
+    first: dict[str, _Match] = {}  # an answer may stand in many places
     for item in found:
-        same = (number for number, other in zip(numbers, found, strict=False) if _same(item, other))
-        numbers.append(next(same, len(numbers)))
-    return numbers
+        first.setdefault(item.answer.answer_id, item)
+    numbers: dict[str, int] = {}
+    for name, item in first.items():
+        same = (number for other, number in numbers.items() if _same(item, first[other]))
+        numbers[name] = next(same, len(numbers))
+    return [numbers[item.answer.answer_id] for item in found]
 
 
 def _same(one: _Match, other: _Match) -> bool:
@@ -307,15 +314,17 @@ def _same(one: _Match, other: _Match) -> bool:
     return bool(np.isin(mine, theirs, assume_unique=True).sum() >= _SAME * max(len(mine), len(theirs)))
 
 
-def _distinct(place: _Place, matches: Sequence[_Match]) -> list[tuple[_Match, Flags]]:
+def _distinct(place: _Place, matches: Sequence[_Match]) -> list[tuple[_Match, _Ranges]]:
     """Keeps, strongest first, the answers that explain words which no stronger one explains."""
-    kept: list[tuple[_Match, Flags]] = []
+    kept: list[tuple[_Match, _Ranges]] = []
     seen = np.zeros(len(place.words), dtype=np.bool_)
     for item in sorted(matches, key=_strength):
-        words = _covered(place, item.stretches)
-        if np.count_nonzero(words & seen) < _SEEN * np.count_nonzero(words):
+        words = _covered(item.stretches)
+        known = sum(int(np.count_nonzero(seen[first:last])) for first, last in words)
+        if known < _SEEN * _size(words):
             kept.append((item, words))
-            seen |= words
+            for first, last in words:
+                seen[first:last] = True
     return kept
 
 
@@ -324,19 +333,27 @@ def _strength(item: _Match) -> tuple[bool, float, float, datetime, str]:
     return not answer.context_known, -round(item.containment, 4), -item.found, answer.served_at, answer.answer_id
 
 
-def _covered(place: _Place, found: Iterable[Stretch]) -> Flags:
-    words = np.zeros(len(place.words), dtype=np.bool_)
-    for stretch in found:
-        words[stretch.document[0] : stretch.document[-1] + 1] = True
-    return words
+def _covered(found: Iterable[Stretch]) -> _Ranges:
+    """Returns the places of the document from the first to the last of each stretch; ranges that meet are one."""
+    ranges: list[tuple[int, int]] = []
+    for first, last in sorted((stretch.document[0], stretch.document[-1] + 1) for stretch in found):
+        if ranges and first <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(last, ranges[-1][1]))
+        else:
+            ranges.append((first, last))
+    return tuple(ranges)
+
+
+def _size(words: _Ranges) -> int:
+    return sum(last - first for first, last in words)
 
 
 def _findings(
-    text: str, place: _Place, matches: Sequence[tuple[_Match, Flags]], depths: Mapping[str, int]
+    text: str, place: _Place, matches: Sequence[tuple[_Match, _Ranges]], depths: Mapping[str, int]
 ) -> tuple[Finding, ...]:
     shares = {
-        True: _share(words for _, words in matches),
-        False: _share(words for item, words in matches if item.answer.context_known),
+        True: _share(place, (words for _, words in matches)),
+        False: _share(place, (words for item, words in matches if item.answer.context_known)),
     }
     found: list[Finding] = []
     for item, words in matches:
@@ -345,29 +362,28 @@ def _findings(
         whole = together >= WHOLE_SHARE
         spans = _spans(place, words)
         envelope = [Span(start=spans[0].start, end=spans[-1].end)]
-        detail = _detail(item, words, together, depths) | (
+        detail = _detail(item, _size(words) / len(place.words), together, depths) | (
             {"passages": [[span.start, span.end] for span in spans]} if whole else {}
         )
         found += [_finding(text, item, span, detail, whole=whole) for span in (envelope if whole else spans)]
     return tuple(found)
 
 
-def _share(flags: Iterable[Flags]) -> float:
-    every = list(flags)
-    return float(np.mean(np.logical_or.reduce(every))) if every else 0.0
+def _share(place: _Place, covered: Iterable[_Ranges]) -> float:
+    """Returns the share of the document's words that any of some places hold."""
+    words = np.zeros(len(place.words), dtype=np.bool_)
+    for first, last in (pair for ranges in covered for pair in ranges):
+        words[first:last] = True
+    return float(words.mean()) if len(words) else 0.0
 
 
-def _spans(place: _Place, words: Flags) -> list[Span]:
+def _spans(place: _Place, words: _Ranges) -> list[Span]:
     """Returns the passages that the words make, in order."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], words, [False])).astype(np.int8)))
     starts, ends = place.grams.starts, place.grams.ends
-    return [
-        Span(start=int(starts[first]), end=int(ends[last - 1]))
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
-    ]
+    return [Span(start=int(starts[first]), end=int(ends[last - 1])) for first, last in words]
 
 
-def _detail(item: _Match, words: Flags, together: float, depths: Mapping[str, int]) -> dict[str, Any]:
+def _detail(item: _Match, share: float, together: float, depths: Mapping[str, int]) -> dict[str, Any]:
     answer = item.answer
     return {
         "answer_id": answer.answer_id,
@@ -375,7 +391,7 @@ def _detail(item: _Match, words: Flags, together: float, depths: Mapping[str, in
         "containment": round(item.containment, 4),
         "found": round(item.found, 4),
         "novelty": round(item.novelty, 2),
-        "share_of_document": round(_share([words]), 4),
+        "share_of_document": round(share, 4),
         "answers_share": round(together, 4),
         "generation_depth": 1 + max(answer.depth, depths.get(answer.answer_id, 0)),
     }

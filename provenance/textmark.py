@@ -16,11 +16,9 @@ from dataclasses import dataclass
 
 from corpus.ids import sha256_hex
 from corpus.types import Span
+from provenance.credentials.wrapper import MAGIC, VERSION, byte_of, selector
 
-MAGIC = b"C2PATXT\x00"
-_VERSION = 1
 _HEADER = struct.Struct("!8sBI")
-_LOW, _HIGH = 0xFE00, 0xE0100
 _WRAPPER = re.compile("\ufeff([\ufe00-\ufe0f\U000e0100-\U000e01ef]{13,})")
 _MOST_BYTES = 4_000_000
 """A larger manifest store is passed over: those of texts are some kilobytes."""
@@ -65,20 +63,20 @@ def wrap(text: str, manifest: bytes) -> str:
         raise ValueError(f"a manifest store has 1 to {_MOST_BYTES} bytes, got {len(manifest)}")
     if next(find(text), None) is not None:
         raise ValueError("the text holds a C2PA mark already; a text may hold one only")
-    data = _HEADER.pack(MAGIC, _VERSION, len(manifest)) + manifest
-    return unicodedata.normalize("NFC", text) + "\ufeff" + "".join(map(_selector, data))
+    data = _HEADER.pack(MAGIC, VERSION, len(manifest)) + manifest
+    return unicodedata.normalize("NFC", text) + "\ufeff" + "".join(map(selector, data))
 
 
 def find(text: str) -> Iterator[TextMark]:
     """Yields the marks of a text, in order; a wrapper that is cut or of another version is passed over."""
     for match in _WRAPPER.finditer(text):
-        data = bytes(_byte(ord(letter)) for letter in match[1][: _HEADER.size])
+        data = bytes(byte_of(letter) for letter in match[1][: _HEADER.size])
         magic, version, length = _HEADER.unpack(data)
-        if magic != MAGIC or version != _VERSION or not 0 < length <= min(_MOST_BYTES, len(match[1]) - _HEADER.size):
+        if magic != MAGIC or version != VERSION or not 0 < length <= min(_MOST_BYTES, len(match[1]) - _HEADER.size):
             continue
         held = match[1][_HEADER.size : _HEADER.size + length]
         span = Span(start=match.start(), end=match.end())
-        yield TextMark(manifest=bytes(_byte(ord(letter)) for letter in held), span=span)
+        yield TextMark(manifest=bytes(byte_of(letter) for letter in held), span=span)
 
 
 def without(text: str) -> str:
@@ -86,11 +84,3 @@ def without(text: str) -> str:
     for found in reversed(list(find(text))):
         text = text[: found.span.start] + text[found.span.end :]
     return text
-
-
-def _selector(byte: int) -> str:
-    return chr(_LOW + byte) if byte < 16 else chr(_HIGH + byte - 16)
-
-
-def _byte(point: int) -> int:
-    return point - _LOW if point < _HIGH else point - _HIGH + 16

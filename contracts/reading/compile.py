@@ -54,6 +54,13 @@ _VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}([.+-][0-9A-Za-z.+-]+)
 _OBJECTS = ("document", "chunk")
 
 
+def _checked(value: Any, sink: Sink) -> Node:
+    check_standard(value, sink)
+    root = Node(value, (), sink)
+    check_everywhere(root)
+    return root
+
+
 def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, path: str) -> Contract:
     """Compiles a document and validates it on the way.
 
@@ -64,9 +71,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         raw_yaml: The text it was parsed from.
         path: The file, for the record.
     """
-    check_standard(value, sink)
-    root = Node(value, (), sink)
-    check_everywhere(root)
+    root = _checked(value, sink)
     options = read_options(root.get("customProperties"))
     sla = read_sla(root)
     context = _context(root, options)

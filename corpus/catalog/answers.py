@@ -93,15 +93,38 @@ def candidates(
 def _records(
     tx: Session, numbers: Sequence[int], before: datetime | None, *where: ColumnElement[bool]
 ) -> list[AnswerRecord]:
-    """Returns answers by number, in the order of the numbers; those that a condition leaves out are left out."""
+    """Returns answers by number, in the order of the numbers; those that a condition leaves out are left out.
+
+    One answer holds the keys of all of its text: of one that was served too late another stands in that was not.
+    """
+    found = _numbered(tx, numbers, *where)
+    if before is None:
+        return [found[number] for number in numbers if number in found]
+    late = {item.text_sha256 for item in found.values() if item.served_at >= before}
+    sooner = _sooner(tx, late, before)
+    ordered = (found[number] for number in numbers if number in found)
+    kept = (item if item.served_at < before else sooner.get(item.text_sha256) for item in ordered)
+    return [item for item in kept if item is not None]
+
+
+def _numbered(tx: Session, numbers: Iterable[int], *where: ColumnElement[bool]) -> dict[int, AnswerRecord]:
     statement = select(AnswerRow.id, *rows.columns(AnswerRow, AnswerRecord)).where(*where)
-    if before is not None:
-        statement = statement.where(AnswerRow.served_at < before)
     found: dict[int, AnswerRecord] = {}
     for batch in rows.chunks(numbers):
         for row in tx.execute(statement.where(AnswerRow.id.in_(batch))).mappings():
             found[row["id"]] = AnswerRecord(**{name: value for name, value in row.items() if name != "id"})
-    return [found[number] for number in numbers if number in found]
+    return found
+
+
+def _sooner(tx: Session, digests: Iterable[str], before: datetime) -> dict[str, AnswerRecord]:
+    """Returns, by digest of the text, the first registered answer that was served before a time."""
+    statement = select(func.min(AnswerRow.id)).where(AnswerRow.served_at < before).group_by(AnswerRow.text_sha256)
+    first = [
+        number
+        for batch in rows.chunks(digests)
+        for number in tx.execute(statement.where(AnswerRow.text_sha256.in_(batch))).scalars()
+    ]
+    return {item.text_sha256: item for item in _numbered(tx, first).values()}
 
 
 def spread(tx: Session, keys: Iterable[int], text_sha256: str, *, same: int) -> dict[int, int]:
@@ -126,9 +149,19 @@ def _of_text(tx: Session, numbers: Iterable[int], text_sha256: str) -> set[int]:
     }
 
 
-def known_text(tx: Session, text_sha256: str) -> bool:
-    """Returns whether an answer of this text is kept: its keys serve for every time that it was served."""
-    return tx.execute(select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256).limit(1)).first() is not None
+def known_text(tx: Session, text_sha256: str, *, decidable: bool = False, context_known: bool = False) -> bool:
+    """Returns whether an answer of this text is kept, so that its keys serve for every time that it was served.
+
+    Args:
+        tx: The transaction.
+        text_sha256: Digest of the text.
+        decidable: Only one that can be recognised: what is novel depends on what each was made from.
+        context_known: Only one of which is known what it was made from.
+    """
+    kept = select(AnswerRow.id).where(AnswerRow.text_sha256 == text_sha256)
+    kept = kept.where(AnswerRow.decidable) if decidable else kept
+    kept = kept.where(AnswerRow.context_known) if context_known else kept
+    return tx.execute(kept.limit(1)).first() is not None
 
 
 def pack(tx: Session, *, least: int = postings.PACK_AT) -> int:

@@ -42,13 +42,14 @@ def erase(tx: Session, answer_id: str, *, reason: str, actor: str, documents: in
         documents: Number of documents that are looked at again for it, for the audit log.
 
     Returns:
-        False where it was erased before: nothing is written then.
+        False where it was erased before: then nothing is written, and what came back all the same goes.
     """
+    postings.hold(tx)
     digest = id_digest(answer_id)
     row = {"id_digest": digest, "erased_at": utc_now()}
+    known = remove(tx, [answer_id])
     if not rows.insert_new(tx, AnswerErasedRow, row, key=("id_digest",)):
         return False
-    known = remove(tx, [answer_id])
     detail = {"reason": reason, "registered": bool(known), "documents_to_look_at": documents}
     audit.append(tx, actor=actor, action=ERASE, subject=digest, detail=detail)
     return True
@@ -57,8 +58,9 @@ def erase(tx: Session, answer_id: str, *, reason: str, actor: str, documents: in
 def remove(tx: Session, answer_ids: Iterable[str]) -> int:
     """Removes answers, their keys and their lineage, and remembers nothing; returns how many there were.
 
-    Keys that serve for other answers of the same text go over to the one that was served first of these.
+    Keys that serve for other answers of the same text go over to one of these that can be recognised.
     """
+    postings.hold(tx)
     leaving: dict[int, str] = {}
     statement = select(AnswerRow.id, AnswerRow.text_sha256)
     for batch in rows.chunks(dict.fromkeys(answer_ids)):
@@ -72,7 +74,9 @@ def remove(tx: Session, answer_ids: Iterable[str]) -> int:
 
 
 def _heirs(tx: Session, leaving: Mapping[int, str]) -> dict[str, int]:
-    statement = select(AnswerRow.text_sha256, AnswerRow.id).order_by(AnswerRow.served_at.desc(), AnswerRow.id.desc())
+    # The last of each text takes them: one that can be recognised before one that cannot, then the first served.
+    order = (AnswerRow.decidable, AnswerRow.context_known, AnswerRow.served_at.desc(), AnswerRow.id.desc())
+    statement = select(AnswerRow.text_sha256, AnswerRow.id).order_by(*order)
     heirs: dict[str, int] = {}
     for digests in rows.chunks(dict.fromkeys(leaving.values())):
         for row in tx.execute(statement.where(AnswerRow.text_sha256.in_(digests))):

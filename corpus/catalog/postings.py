@@ -14,6 +14,8 @@ from corpus.catalog.tables import AnswerGramRow, AnswerPostingsRow
 
 PACK_AT = 200_000
 """Loose pairs that are worth packing: their table then weighs some 10 MB (measured, `benchmarks/registry.py`)."""
+# Any fixed number will do; PostgreSQL's advisory locks are named by number.
+_LOCK = 0x57E3A003
 _SIGN = 1 << 63
 _RANGE = 1 << 64
 _AT_ONCE = 20_000
@@ -27,6 +29,16 @@ _PACKED = {
         "SELECT bucket, postings FROM answer_postings WHERE bucket IN (SELECT value FROM json_each(:values))"
     ),
 }
+
+
+def hold(tx: Session) -> None:
+    """Makes others who register or forget answers wait until this transaction ends.
+
+    A bucket is read, changed and written: two at once would lose what the first one wrote. And an answer must not
+    be registered while it is being erased. On SQLite the transaction holds the write lock already.
+    """
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def add(tx: Session, pairs: Iterable[tuple[int, int]]) -> None:
@@ -68,6 +80,7 @@ def loose(tx: Session) -> int:
 
 def pack(tx: Session) -> int:
     """Packs all loose pairs; returns how many. In bounded memory, by ranges of keys."""
+    hold(tx)
     packed = 0
     statement = select(AnswerGramRow.gram, AnswerGramRow.answer).order_by(AnswerGramRow.gram, AnswerGramRow.answer)
     while ends := list(tx.execute(statement.limit(_AT_ONCE))):
@@ -90,6 +103,7 @@ def put(tx: Session, keys: Any, numbers: Any) -> int:
 
     from corpus.catalog import packing  # noqa: PLC0415 - as above
 
+    hold(tx)
     names = np.asarray(keys, dtype=np.uint64)
     held = dict(_among(tx, _PACKED, packing.buckets_of(names)))
     _write(tx, packing.merged(names, np.asarray(numbers, dtype=np.uint64), held))
@@ -109,6 +123,7 @@ def hand_over(tx: Session, heirs: Mapping[int, int | None]) -> None:
 
     if not heirs:
         return
+    hold(tx)
     _hand_over_loose(tx, heirs)
     after = -1
     statement = select(AnswerPostingsRow.bucket, AnswerPostingsRow.postings).order_by(AnswerPostingsRow.bucket)

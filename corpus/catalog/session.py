@@ -126,7 +126,8 @@ def open_catalog(url: str) -> Catalog:
     """
     parsed = _parse(url)
     try:
-        engine = create_engine(parsed, json_serializer=_json, **_options(parsed))
+        # What was bound to a statement is texts and questions: an error that is logged must not repeat them.
+        engine = create_engine(parsed, json_serializer=_json, hide_parameters=True, **_options(parsed))
     except ImportError as error:
         raise ConfigurationError(
             f"the catalog {parsed.render_as_string()!r} needs psycopg: pip install 'stemma-rag[postgres]' ({error})."

@@ -7,18 +7,14 @@ looked up by its text among the segments. What is found nowhere stays unknown an
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from corpus import batches
 from corpus.catalog import segments
 from corpus.ids import text_digest
 from corpus.types import Span
-from index import layout
 from ingestion.runtime import Runtime
+from ingestion.servedchunks import filtered, in_version
 from provenance.answers import AnswerInput, RetrievedText
 from provenance.lineage import Given
 
@@ -65,16 +61,8 @@ def _given(answer: AnswerInput, item: RetrievedText, row: Row) -> Given:
 
 
 def _in_version(runtime: Runtime, version: str, ids: set[str]) -> dict[str, Row]:
-    """Returns chunks of `NAME/v000001` by id; none for a version that is not there."""
-    name, _, folder = version.partition("/")
-    number = layout.version_number(folder)
-    if number is None or not name or not ids:
-        return {}
-    try:
-        path = f"{layout.version_path(name, number)}/{layout.CHUNKS}"
-        return {row["chunk_id"]: {**row, "contract": name} for row in _rows(runtime, path, "chunk_id", ids)}
-    except (FileNotFoundError, ValueError):
-        return {}
+    name = version.partition("/")[0]
+    return {key: {**row, "contract": name} for key, row in in_version(runtime, version, ids, _COLUMNS).items()}
 
 
 def _in_segments(runtime: Runtime, items: Sequence[RetrievedText]) -> dict[str, Row]:
@@ -88,15 +76,8 @@ def _in_segments(runtime: Runtime, items: Sequence[RetrievedText]) -> dict[str, 
     found: dict[str, Row] = {}
     for (segment_id, contract), texts in wanted.items():
         try:
-            for row in _rows(runtime, f"segments/{segment_id}/chunks.parquet", "text_sha256", texts):
+            for row in filtered(runtime, f"segments/{segment_id}/chunks.parquet", "text_sha256", texts, _COLUMNS):
                 found.setdefault(row["text_sha256"], {**row, "contract": contract})
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # lost or damaged: the audit tells
             continue
     return found
-
-
-def _rows(runtime: Runtime, path: str, column: str, values: set[str]) -> Iterator[dict[str, Any]]:
-    wanted = pa.array(sorted(values), pa.string())
-    with runtime.store.open(path) as handle:
-        for batch in batches.stream_batches(handle, _COLUMNS):
-            yield from batch.filter(pc.is_in(batch.column(column), value_set=wanted)).to_pylist()

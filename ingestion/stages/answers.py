@@ -16,18 +16,18 @@ import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from corpus import batches
-from corpus.catalog import answers, contracts, documents, forgotten, lineage, rows
+from corpus.catalog import answers, contracts, documents, forgotten, lineage, postings, rows
 from corpus.catalog.records import AnswerRecord
 from corpus.catalog.session import Catalog
 from corpus.ids import new_run_id, text_digest
 from corpus.receipts import Receipt
 from corpus.types import utc_now
-from index import layout
 from ingestion.answerlog import AUTO, open_log
 from ingestion.keeping import Keeping
 from ingestion.lineage.remember import refresh, remember_answers
 from ingestion.lineage.retrieved import located
 from ingestion.runtime import Runtime
+from ingestion.servedchunks import in_version
 from ingestion.standing import standing_rows
 from provenance.answers import AnswerInput, RegisteredAnswer, document_grams, novelty, register
 from provenance.importers.native import LineProblem
@@ -139,7 +139,9 @@ def _import(runtime: Runtime, keeping: Keeping, inputs: Sequence[AnswerInput], t
     tally.figures["expired"] += len(wanted) - len(kept)
     tally.figures["other_text"] += _contradicting(runtime, kept)
     ready = _with_context(runtime, kept)
-    for registered, new in register_answers(runtime.catalog, ready, keeping.kept):
+    done = register_answers(runtime.catalog, ready, keeping.kept)
+    tally.figures["erased"] += len(ready) - len(done)
+    for registered, new in done:
         tally.figures["registered" if new else "known"] += 1
         tally.figures["not_decidable"] += not registered.decidable
         tally.figures["context_unknown"] += not registered.context_known
@@ -159,8 +161,10 @@ def _remember(runtime: Runtime, inputs: Sequence[AnswerInput], tally: _Tally) ->
     """Keeps which documents the answers came from; what came of the answers is deeper then."""
     found = located(runtime, inputs)
     with runtime.catalog.transaction() as tx:
-        remember_answers(tx, found)
-        tally.figures["deeper"] += refresh(tx, map(lineage.answer, found))
+        postings.hold(tx)
+        kept = lineage.depths(tx, found)  # some may have been erased meanwhile
+        remember_answers(tx, {answer_id: found[answer_id] for answer_id in kept})
+        tally.figures["deeper"] += refresh(tx, map(lineage.answer, kept))
     tally.figures["chunks_not_found"] += sum(len(item.retrieved) - len(found[item.answer_id]) for item in inputs)
 
 
@@ -191,15 +195,19 @@ def _look_again(runtime: Runtime, found: Sequence[npt.NDArray[np.uint64]]) -> in
 def _repeating(runtime: Runtime, contract: str, keys: npt.NDArray[np.uint64]) -> list[str]:
     rows = standing_rows(runtime, contract, ("doc_id", "text"), ())
     return [
-        row["doc_id"]
-        for row in rows
-        if np.count_nonzero(np.isin(keys, np.unique(document_grams(row["text"]).hashes))) >= LEAST_SHARED
+        row["doc_id"] for row in rows if _shared(keys, np.unique(document_grams(row["text"]).hashes)) >= LEAST_SHARED
     ]
 
 
 def _other_text(number: int) -> tuple[str, ...]:
     said = f"{number} with the id of another answer and another text: what was registered first stays"
     return (said,) if number else ()
+
+
+def _shared(keys: npt.NDArray[np.uint64], few: npt.NDArray[np.uint64]) -> int:
+    """Returns how many of a few numbers are among sorted keys, at the cost of the few."""
+    places = np.minimum(np.searchsorted(keys, few), len(keys) - 1)
+    return int(np.count_nonzero(keys[places] == few))
 
 
 def _warning(blind: int) -> tuple[str, ...]:
@@ -213,37 +221,42 @@ def _warning(blind: int) -> tuple[str, ...]:
 
 
 def register_answers(
-    catalog: Catalog, inputs: Sequence[AnswerInput], kept: Callable[[AnswerRecord], AnswerRecord] = replace
+    catalog: Catalog, inputs: Sequence[AnswerInput], kept: Callable[[AnswerRecord], AnswerRecord] | None = None
 ) -> list[tuple[RegisteredAnswer, bool]]:
     """Registers answers in order; each sees how common its phrases are among those before it.
 
     Args:
         catalog: Where.
         inputs: The answers, with the texts of what they retrieved; one that is registered already stays as it is.
-        kept: Takes away from a record what may not be kept of it.
+        kept: Takes away from a record what may not be kept of it; None keeps all.
 
     Returns:
-        What would be looked for of each, and whether it is new.
+        What would be looked for of each, and whether it is new; those that were erased, also meanwhile, are left out.
     """
     done: list[tuple[RegisteredAnswer, bool]] = []
     for batch in batches.batched(inputs, _AT_ONCE):
         made = [(answer, novelty(answer)) for answer in batch]
         with catalog.transaction() as tx:
-            done += [_add(tx, answer, found, kept) for answer, found in made]
+            postings.hold(tx)
+            gone = forgotten.erased(tx, [answer.answer_id for answer in batch])
+            done += [_add(tx, answer, found, kept) for answer, found in made if answer.answer_id not in gone]
     with catalog.transaction() as tx:
         answers.pack(tx)
     return done
 
 
 def _add(
-    tx: Session, answer: AnswerInput, found: Novelty, kept: Callable[[AnswerRecord], AnswerRecord]
+    tx: Session, answer: AnswerInput, found: Novelty, kept: Callable[[AnswerRecord], AnswerRecord] | None
 ) -> tuple[RegisteredAnswer, bool]:
     if answers.get(tx, [answer.answer_id]):
         return register(answer, found), False
     digest = text_digest(answer.text)
     registered = register(answer, found, answers.spread(tx, found.keys.tolist(), digest, same=found.same))
-    keys = () if answers.known_text(tx, digest) else tuple(registered.keys.tolist())
-    answers.add(tx, [(kept(_record(registered)), keys)])
+    sure = registered.decidable and registered.context_known
+    held = answers.known_text(tx, digest, decidable=registered.decidable, context_known=sure)
+    keys = () if held else tuple(registered.keys.tolist())
+    record = _record(registered)
+    answers.add(tx, [(kept(record) if kept is not None else record, keys)])
     return registered, True
 
 
@@ -287,14 +300,4 @@ def _filled(answer: AnswerInput, texts: dict[str, str]) -> AnswerInput:
 
 
 def _chunk_texts(runtime: Runtime, version: str, ids: set[str]) -> dict[str, str]:
-    """Returns the texts of chunks of `NAME/v000001`; nothing for a version that is not there."""
-    name, _, folder = version.partition("/")
-    number = layout.version_number(folder)
-    if number is None or not name:
-        return {}
-    try:
-        with runtime.store.open(f"{layout.version_path(name, number)}/{layout.CHUNKS}") as handle:
-            rows = batches.stream_rows(handle, ["chunk_id", "text"])
-            return {row["chunk_id"]: row["text"] for row in rows if row["chunk_id"] in ids}
-    except (FileNotFoundError, ValueError):
-        return {}
+    return {key: row["text"] for key, row in in_version(runtime, version, ids, ["text"]).items()}

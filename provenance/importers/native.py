@@ -60,7 +60,7 @@ class ImportedAnswers:
     notes: Mapping[str, int] = field(default_factory=lambda: EMPTY)
 
 
-def load(lines: Iterable[bytes | str]) -> ImportedAnswers:
+def load(lines: Iterable[bytes | str | None]) -> ImportedAnswers:
     """Reads a whole file; never fails for what a line holds."""
     answers: list[AnswerInput] = []
     problems: list[LineProblem] = []
@@ -72,9 +72,16 @@ def load(lines: Iterable[bytes | str]) -> ImportedAnswers:
     return ImportedAnswers(answers=tuple(answers), problems=tuple(problems), lines=len(answers) + len(problems))
 
 
-def read(lines: Iterable[bytes | str]) -> Iterator[AnswerInput | LineProblem]:
-    """Yields an answer or a problem for each line that is not blank, in bounded memory."""
+def read(lines: Iterable[bytes | str | None]) -> Iterator[AnswerInput | LineProblem]:
+    """Yields an answer or a problem for each line that is not blank, in bounded memory.
+
+    Args:
+        lines: The lines; None for one that is too long (`lines.bounded`).
+    """
     for number, line in enumerate(lines, start=1):
+        if line is None:
+            yield LineProblem(line=number, message="the line is too long for one answer; want one JSON object a line")
+            continue
         if not line.strip():
             continue
         try:

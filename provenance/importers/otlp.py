@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from provenance.answers import AnswerInput
+from provenance.importers.lines import MOST_BYTES, bounded
 from provenance.importers.native import ImportedAnswers, LineProblem
 from provenance.importers.spans import SpanRecord, records
 from provenance.importers.traces import Trace, answer_of
 
-MOST_BYTES = 64 << 20
-"""Largest line, or document over many lines: parsed JSON takes about six times its size (measured on CPython 3.11)."""
 MOST_TRACES = 10_000
 """Traces that are open at once; a collector writes the spans of one trace within seconds of one another."""
 MOST_HELD = 64 << 20
@@ -73,11 +72,13 @@ class _OpenTraces:
         self._open: dict[str, Trace] = {}
         self._closed: dict[str, None] = {}
         self._size = 0
+        self._unnamed = 0
 
     def add(self, line: int, span: SpanRecord) -> Iterator[AnswerInput | LineProblem]:
         """Takes a span in; yields what the traces gave that had to be closed for it."""
         # What names no trace is a trace of its own.
-        key = span.trace_id or f"#{line}.{len(self._open)}.{span.span_id}"
+        self._unnamed += not span.trace_id
+        key = span.trace_id or f"#{self._unnamed}"
         if key in self._closed:
             self._troubles["span_after_its_trace_was_closed"] += 1
         trace = self._open.setdefault(key, Trace(span.trace_id, line))
@@ -108,7 +109,7 @@ class _OpenTraces:
 
 def _documents(handle: BinaryIO) -> Iterator[tuple[int, Any]]:
     """Yields each line's document, or the one document that the file is."""
-    for number, line in enumerate(_lines(handle), start=1):
+    for number, line in enumerate(bounded(handle, MOST_BYTES), start=1):
         if line is None:
             message = f"longer than {MOST_BYTES} bytes; have the collector write smaller batches, one a line"
             yield number, LineProblem(line=number, message=message)
@@ -124,17 +125,6 @@ def _documents(handle: BinaryIO) -> Iterator[tuple[int, Any]]:
                     yield whole
                     return
             yield number, LineProblem(line=number, message=_said(error))
-
-
-def _lines(handle: BinaryIO) -> Iterator[bytes | None]:
-    """Yields lines; None for one that is too long, which is passed over without being held."""
-    while line := handle.readline(MOST_BYTES + 1):
-        if len(line) <= MOST_BYTES:
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = handle.readline(1 << 20)
-        yield None
 
 
 def _whole(handle: BinaryIO, first: bytes) -> tuple[int, Any] | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from time import sleep
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -71,6 +73,20 @@ def test_candidates_come_by_what_they_share_and_how_rare_it_is(catalog: Catalog)
         assert found >= {"rare", "two"}
         assert "two" not in {item.answer_id for item in answers.candidates(tx, [5, 6, 7, 8], before=NOW + timedelta(1))}
         assert len(answers.candidates(tx, [5, 6, 7, 8])) == 22
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_text_that_was_served_before_is_found_though_a_later_time_was_registered_first(
+    catalog: Catalog, packed: bool
+) -> None:
+    later, sooner = answer("later", NOW + timedelta(2)), answer("sooner", NOW)
+    with catalog.transaction() as tx:
+        answers.add(tx, [(later, (ONE, TWO)), (sooner, ())])
+        if packed:
+            answers.pack(tx, least=1)
+        assert answers.candidates(tx, [ONE, TWO], before=NOW + timedelta(1)) == (sooner,)
+        assert answers.candidates(tx, [ONE, TWO], before=NOW) == ()
+        assert answers.candidates(tx, [ONE, TWO]) == (later,)
 
 
 def test_an_answer_of_many_keys_needs_two_of_them(catalog: Catalog) -> None:
@@ -158,8 +174,35 @@ def test_forgetting_leaves_nothing_but_what_the_same_text_still_needs(catalog: C
         assert (answers.count(tx), postings.loose(tx), forgotten.remove(tx, ["first"])) == (0, 0, 0)
 
 
+def test_erasing_again_takes_what_came_back_all_the_same(catalog: Catalog) -> None:
+    with catalog.transaction() as tx:
+        assert forgotten.erase(tx, "a1", reason="asked to", actor="mara", documents=0)
+        answers.add(tx, [(answer("a1"), (ONE,))])
+        assert not forgotten.erase(tx, "a1", reason="asked to", actor="mara", documents=0)
+        assert (answers.count(tx), postings.loose(tx)) == (0, 0)
+
+
 def test_few_loose_keys_are_not_worth_packing(catalog: Catalog) -> None:
     with catalog.transaction() as tx:
         answers.add(tx, [(answer("a1"), EXTREMES)])
         assert answers.pack(tx) == 0
         assert postings.loose(tx) == len(EXTREMES)
+
+
+def test_two_who_pack_into_one_bucket_at_once_lose_nothing(catalog: Catalog) -> None:
+    with catalog.transaction() as tx:
+        answers.add(tx, [(answer("a1"), ()), (answer("a2"), ())])
+
+    def other() -> None:
+        with catalog.transaction() as second:
+            postings.put(second, [SEVEN + (1 << 12)], [2])
+
+    with ThreadPoolExecutor(1) as pool:
+        with catalog.transaction() as first:
+            postings.put(first, [SEVEN], [1])
+            waiting = pool.submit(other)
+            sleep(0.5)
+            assert not waiting.done()
+        waiting.result(timeout=30)
+    with catalog.reading() as tx:
+        assert postings.find(tx, [SEVEN, SEVEN + (1 << 12)]) == {SEVEN: {1}, SEVEN + (1 << 12): {2}}

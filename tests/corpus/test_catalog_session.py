@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -26,6 +27,13 @@ def test_the_migrations_make_the_models(catalog: Catalog) -> None:
     with catalog.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_error_does_not_repeat_what_was_to_be_written(catalog: Catalog) -> None:
+    secret = "Mara".swapcase()  # so that a line of this test in the traceback does not count
+    with pytest.raises(CatalogError) as refused, catalog.transaction() as tx:
+        tx.execute(text("INSERT INTO nowhere VALUES (:text)"), {"text": secret})
+    assert secret not in "".join(traceback.format_exception(refused.value))
 
 
 def test_the_schema_constant_is_the_newest_migration() -> None:

@@ -79,6 +79,26 @@ def test_each_answer_is_embedded_once(runtime: Runtime, embedder: Embedder) -> N
     assert answervectors.refresh(runtime, embedder).embedded == 1
 
 
+def test_files_that_another_run_joins_meanwhile_do_not_stop_this_one(
+    runtime: Runtime, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(runtime, {"a1": text_of(1), "a2": text_of(2)})
+    answervectors.refresh(runtime, embedder)
+    forget.erase(runtime, "a1", reason="asked to", actor="mara")
+    keep(runtime, {"a3": text_of(3)})
+    answervectors.refresh(runtime, embedder)
+    listed = answervectors._keys
+
+    def joined(*args: object) -> list[object]:
+        found = list(listed(*args))
+        for name, _ in found:
+            runtime.store.remove(name)
+        return found
+
+    monkeypatch.setattr(answervectors, "_keys", joined)
+    forget.erase(runtime, "a2", reason="asked to", actor="mara")
+
+
 def test_the_nearest_are_those_of_a_plain_comparison(runtime: Runtime, embedder: Embedder) -> None:
     texts = {f"a{number}": text_of(number) for number in range(40)}
     keep(runtime, dict(list(texts.items())[:25]))

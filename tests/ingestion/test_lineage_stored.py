@@ -114,6 +114,17 @@ def test_an_answer_without_a_version_is_traced_by_the_text_that_it_was_given(pro
     assert sorted(place for edge in found for place, _, _ in edge.detail["chunks"]) == [0, 1, 2]
 
 
+def test_a_damaged_segment_does_not_stop_an_import(project: Project) -> None:
+    project.ingest()
+    hits = project.search("how to install", k=3)
+    for path in Path(project.settings.home).rglob("segments/*/chunks.parquet"):
+        path.chmod(0o644)
+        path.write_bytes(b"PAR1 no more")
+    figures = serve(project, "a", SERVED[0], hits, index_version="")
+    assert "'registered': 1" in figures
+    assert "'chunks_not_found': 3" in figures
+
+
 def test_what_is_refused_keeps_its_evidence(project: Project) -> None:
     project.contract_path.write_text(project.contract_path.read_text().replace("value: warn", "value: block"))
     project.ingest()

@@ -60,6 +60,15 @@ def test_an_answer_goes_straight_into_a_project(project: Project) -> None:
     assert (record.trace_id, record.index_version) == ("t", f"{NAME}/v000001")
 
 
+def test_a_source_that_is_no_clean_text_does_not_stop_an_answer_nor_those_after_it(project: Project) -> None:
+    source = RetrievedText(chunk_id="c1", text="half \ud83d of a smile\x00")
+    with AnswerRecorder.to_project(project.runtime) as recorder:
+        recorder.record(TEXT, answer_id="a1", retrieved=[source])
+        recorder.record(TEXT, answer_id="a2")
+    with project.runtime.catalog.reading() as tx:
+        assert sorted(answers.get(tx, ["a1", "a2"])) == ["a1", "a2"]
+
+
 def test_an_answer_that_may_not_be_kept_is_told(project: Project, caplog: pytest.LogCaptureFixture) -> None:
     forget.erase(project.runtime, "a1", reason="test", actor="ada")
     AnswerRecorder.to_project(project.runtime).record(TEXT, answer_id="a1")
@@ -93,6 +102,9 @@ def test_hits_of_a_reader_and_the_reader_itself_are_taken_as_they_are(project: P
         ({"retrieved": [("c1", 7)]}, "text must be text, got int"),
         ({"retrieved": [{"text": "t"}]}, "a chunk id is text"),
         ({"cited": [""]}, "a chunk id is text"),
+        ({"cited": ["c\ud800"]}, "chunk_id holds a lone surrogate"),
+        ({"retrieved": ["c\x00"]}, "chunk_id holds a lone surrogate or NUL"),
+        ({"index": "handbook/v000001\x00"}, "index holds a lone surrogate or NUL"),
         ({"index": 3}, "index is int; give an open reader"),
         ({"sytem": "x"}, "an answer has no 'sytem'. Valid: system, model, trace_id, mark"),
         ({"question": 5}, "question must be text"),

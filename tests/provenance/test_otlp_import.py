@@ -299,6 +299,12 @@ def test_open_traces_are_bounded_and_late_spans_are_counted(monkeypatch: pytest.
     assert len(load(file_of(*documents)).answers) == 5
 
 
+def test_spans_without_a_trace_are_answers_of_their_own_however_many_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp, "MOST_TRACES", 2)
+    spans = [span("chat", CHAT, trace="", end=place) | {"spanId": ""} for place in range(1, 7)]
+    assert len(load(file_of(export(*spans))).answers) == 6
+
+
 def test_what_is_too_large_is_refused_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     good = json.dumps(export(span("chat", CHAT))).encode()
     monkeypatch.setattr(otlp, "MOST_BYTES", len(good) + 10)

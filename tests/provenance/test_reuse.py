@@ -1,5 +1,6 @@
 """The rule of self-ingestion on small texts; test_reuse_real.py has it on served answers."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -217,6 +218,28 @@ def test_spans_lie_in_the_text_and_figures_in_their_ranges(words: list[str]) -> 
         assert 0 < found.detail["found"] <= 1
         assert found.detail["novelty"] >= reuse.WHOLE_NOVELTY
         assert 0 < found.detail["share_of_document"] <= found.detail["answers_share"] <= 1
+
+
+def test_answers_that_stand_in_many_places_are_compared_with_one_another_once(registry, monkeypatch) -> None:
+    stock = "quite an odd herd of violet yaks dances on the frozen copper roof"
+    ends = ("while tin gets dear in the north", "and bakers hum old songs", "as ferries leave without lamps")
+    registry.add(answer(answer_id=f"a{place}", text=f"{stock} {end}") for place, end in enumerate(ends))
+    calls: list[object] = []
+    same = reuse._same
+    monkeypatch.setattr(reuse, "_same", lambda one, other: calls.append(one) or same(one, other))
+    registry.find(" ".join(f"{stock} {FILLER}" for _ in range(30)))
+    assert 0 < len(calls) <= 3
+
+
+def test_an_answer_in_many_places_takes_memory_for_its_places_and_not_for_the_page(registry) -> None:
+    registry.add([answer()])
+    page = " ".join(f"{OWN} {FILLER}" for _ in range(150))
+    tracemalloc.start()
+    found = registry.find(page)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 150
+    assert most < 30_000_000
 
 
 @pytest.mark.timeout(120)
