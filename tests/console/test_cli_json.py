@@ -166,6 +166,7 @@ def test_rows_have_stable_keys(changed: Any) -> None:
         "waits",
         "votes",
         "seen_by",
+        "statistics",
     }
     [contract] = changed.json("contract", "validate")["contracts"]
     assert set(contract) == {"path", "valid", "name", "version", "checks", "model", "problems"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from provenance.statistics.features import DIMENSION, WORD_BUCKETS, count_words,
 from provenance.statistics.fit import Known, Options, auroc, evaluate, split, train
 from provenance.statistics.model import StatisticalModel, Verdict
 
+ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 11, 30)
 LATER = date(2026, 12, 24)
 HOSTILE = [
@@ -178,7 +181,7 @@ def test_a_score_is_the_same_to_the_bit_in_another_process_with_other_threads(tm
     (tmp_path / "text").write_text(said)
     own = model().linear.score(features_of(said)).hex()
     for variables in ({"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "4", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3"}):
-        environment = {"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": "random", "PATH": "", **variables}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "random", **variables}
         command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)]
         run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert run.stdout.strip() == own, run.stderr
