@@ -170,7 +170,8 @@ def _judged(runtime: Runtime, text: str, token: str, span: Span | None, keys: Ma
         # What a manifest says is for a C2PA library; here only the registry can say that it is ours.
         sketch = marks.sketch_of(answer.text) if answer is not None and answer.text else ()
         compared = marks.compare(text, sketch, end)
-        verdict = "" if answer is None else "signed" if compared.same else "moved"
+        # Where its text is not kept nobody can say that it still stands under it.
+        verdict = "" if answer is None else "signed" if compared.of and compared.same else "moved"
         return Judged(verdict=verdict, mark=token, keyid="", answer=answer, compared=compared)
     mark = _read(token)
     verdict, keyid = marks.judge(mark, keys)

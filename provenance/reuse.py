@@ -53,6 +53,8 @@ WHOLE_SHARE = 0.5
 """From this share of a document's words on it is an answer come back, below it a mixed page (design)."""
 LEAST_NOVEL = 1.0
 """Weight of the pairs found that are novel and not only weak, below which nothing is said."""
+_MOST_TIMES = 6
+"""Lengths of the answer that one window of a document spans at the most, but for the reach at both ends."""
 _SAME = 0.8
 """Two answers that have this share of their pairs of words in common are one answer served twice (our choice)."""
 _SEEN = 0.8
@@ -225,11 +227,22 @@ def _anchors(place: _Place, kept: Signature) -> Words:
 
 
 def _together(anchors: Words, reach: int) -> list[tuple[int, int]]:
-    """Returns the ranges of anchors of which each is at most `reach` words from the next."""
+    """Returns the ranges of anchors of which each is at most `reach` words from the next.
+
+    A range is cut where it grows beyond what an answer with much put in between takes: the cost of aligning grows
+    with it, and a page may hold pieces of an answer from end to end.
+    """
     if not len(anchors):
         return []
     edges = [0, *(np.flatnonzero(np.diff(anchors) > reach) + 1).tolist(), len(anchors)]
-    return list(pairwise(edges))
+    found: list[tuple[int, int]] = []
+    for first, last in pairwise(edges):
+        start = first
+        while start < last:
+            end = min(last, int(np.searchsorted(anchors, anchors[start] + _MOST_TIMES * reach, side="right")))
+            found.append((start, end))
+            start = end
+    return found
 
 
 def _judged(

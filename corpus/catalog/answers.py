@@ -21,6 +21,9 @@ from corpus.catalog.tables import AnswerRow
 SURE_KEYS = 16
 """An answer of so many keys of which every third word was edited still shares two: by chance once in 80 it does not."""
 
+_MOST_LOOKED_AT = 1024
+"""Answers that share several keys with a text and are looked at, so that a hostile text costs no more."""
+
 Answers = Iterable[tuple[AnswerRecord, Sequence[int]]]
 
 
@@ -84,7 +87,12 @@ def candidates(
     order = sorted(weights, key=lambda number: (-weights[number], number))
     several = [number for number in order if shared[number] > 1]
     single = [number for number in order if shared[number] == 1]
-    taken = _records(tx, several[: 2 * most], before)[:most]
+    taken: list[AnswerRecord] = []
+    # Those served too late are left out, and a text that everybody quotes may have many: look further, but not at all.
+    for batch in rows.chunks(several[:_MOST_LOOKED_AT], 2 * most):
+        taken += _records(tx, batch, before)
+        if len(taken) >= most:
+            break
     if len(taken) < most:
         taken += _records(tx, single[: 4 * most], before, AnswerRow.gram_count < SURE_KEYS)
     return tuple(taken[:most])

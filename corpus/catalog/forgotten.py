@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Text, cast, delete, func, or_, select
+from sqlalchemy import Text, cast, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import audit, lineage, postings, rows
@@ -83,6 +83,14 @@ def _heirs(tx: Session, leaving: Mapping[int, str]) -> dict[str, int]:
             if row.id not in leaving:
                 heirs[row.text_sha256] = row.id
     return heirs
+
+
+def keep(tx: Session, records: Iterable[AnswerRecord]) -> None:
+    """Gives answers that are there the text, question and term of these records; nothing else of them changes."""
+    for record in records:
+        chosen = update(AnswerRow).where(AnswerRow.answer_id == record.answer_id)
+        values = {"text": record.text, "question": record.question, "expires_at": record.expires_at}
+        tx.execute(chosen.values(**values))
 
 
 def erased(tx: Session, answer_ids: Iterable[str]) -> frozenset[str]:

@@ -6,12 +6,18 @@ at again. One whose term is over was judged rightly in its time: what was decide
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from corpus.catalog import answers, documents, forgotten
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from corpus.types import utc_now
+from ingestion.keeping import Keeping
 from ingestion.runtime import Runtime
+
+_PAGE = 2_000
+"""Answers looked at at once."""
 
 
 def erase(runtime: Runtime, answer_id: str, *, reason: str, actor: str) -> Receipt:
@@ -55,18 +61,21 @@ def erase(runtime: Runtime, answer_id: str, *, reason: str, actor: str) -> Recei
 
 
 def prune(runtime: Runtime, *, dry_run: bool = False) -> Receipt:
-    """Removes the answers whose term is over, with their grams.
+    """Keeps of each answer what its contract lets be kept today, and removes those whose term is over.
 
     Args:
         runtime: The project.
-        dry_run: Say how many, and remove none.
+        dry_run: Say how many, and change nothing.
 
     Returns:
-        A receipt with the figures `expired` and `removed`.
+        A receipt with the figures `expired`, `removed`, and `changed`: answers of which the contract says now that
+        less, or for another time, is kept.
+
+    Raises:
+        ContractError: A contract is invalid, so what it lets be kept is not known.
     """
     now = utc_now()
-    with runtime.catalog.reading() as tx:
-        found = forgotten.count_expired(tx, now)
+    found, changed = _by_todays_terms(runtime, now, write=not dry_run)
     removed = 0
     while not dry_run:
         # A part at a time: on SQLite nobody else can write meanwhile.
@@ -75,15 +84,33 @@ def prune(runtime: Runtime, *, dry_run: bool = False) -> Receipt:
         removed += done
         if not done:
             break
-    if removed:
+    if removed or (changed and not dry_run):
         _let_go(runtime)
     return Receipt(
         stage="answers.prune",
         contract="",
         run_id=new_run_id(),
         key="answers",
-        figures={"expired": found, "removed": removed},
+        figures={"expired": found, "removed": removed, "changed": changed},
     )
+
+
+def _by_todays_terms(runtime: Runtime, now: datetime, *, write: bool) -> tuple[int, int]:
+    """Gives answers the terms that their contracts have now; returns how many are over, and how many changed."""
+    keeping, expired, changed, after = Keeping(runtime), 0, 0, ""
+    while True:
+        with runtime.catalog.reading() as tx:
+            page = forgotten.page(tx, after=after, limit=_PAGE)
+        if not page:
+            return expired, changed
+        after = page[-1].answer_id
+        kept = [keeping.kept(record) for record in page]
+        fresh = [new for old, new in zip(page, kept, strict=True) if new != old]
+        expired += sum(record.expires_at is not None and record.expires_at <= now for record in kept)
+        changed += len(fresh)
+        if write and fresh:
+            with runtime.catalog.transaction() as tx:
+                forgotten.keep(tx, fresh)
 
 
 def _let_go(runtime: Runtime) -> None:

@@ -206,3 +206,12 @@ def test_two_who_pack_into_one_bucket_at_once_lose_nothing(catalog: Catalog) -> 
         waiting.result(timeout=30)
     with catalog.reading() as tx:
         assert postings.find(tx, [SEVEN, SEVEN + (1 << 12)]) == {SEVEN: {1}, SEVEN + (1 << 12): {2}}
+
+
+def test_an_answer_served_in_time_is_found_behind_many_that_were_not(catalog: Catalog) -> None:
+    late = [(answer(f"late{n:03}", NOW + timedelta(1), f"Late {n}."), (ONE, TWO, THREE)) for n in range(150)]
+    with catalog.transaction() as tx:
+        answers.add(tx, [*late, (answer("early", body="Early."), (ONE, TWO))])
+        assert [item.answer_id for item in answers.candidates(tx, [ONE, TWO, THREE], before=NOW + timedelta(1))] == [
+            "early"
+        ]

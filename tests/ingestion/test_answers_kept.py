@@ -63,7 +63,7 @@ def log(project: Project, *lines: Any, name: str = "answers.jsonl") -> Path:
 
 
 def declare(project: Project, value: str) -> None:
-    text = project.contract_path.read_text().rstrip("\n")
+    text = project.contract_path.read_text().partition("\n  - property: ragAnswers")[0].rstrip("\n")
     project.contract_path.write_text(f"{text}\n  - property: ragAnswers\n    vendor: stemma\n    value: {value}\n")
 
 
@@ -154,21 +154,32 @@ def test_a_term_that_is_over_is_not_begun_again(project: Project) -> None:
     path = log(project, line("old", days=31), line("new", days=29, text=ANSWER + " Ask us."))
     receipt = import_answers(project.runtime, path)
     assert (receipt.figures["registered"], receipt.figures["expired"]) == (1, 1)
-    with project.runtime.catalog.transaction() as tx:
-        tx.execute(text("UPDATE answers SET expires_at = served_at"))
-    assert forget.prune(project.runtime, dry_run=True).figures == {"expired": 1, "removed": 0}
-    assert forget.prune(project.runtime).figures == {"expired": 1, "removed": 1}
-    assert forget.prune(project.runtime).figures == {"expired": 0, "removed": 0}
+    assert forget.prune(project.runtime).figures == {"expired": 0, "removed": 0, "changed": 0}
+    declare(project, "{retention: 20d}")
+    assert forget.prune(project.runtime, dry_run=True).figures == {"expired": 1, "removed": 0, "changed": 1}
+    assert forget.prune(project.runtime).figures == {"expired": 1, "removed": 1, "changed": 1}
+    assert forget.prune(project.runtime).figures == {"expired": 0, "removed": 0, "changed": 0}
     assert "battery" not in stored(project)
 
 
-def test_what_was_decided_by_an_answer_stands_when_its_term_is_over(project: Project) -> None:
+def test_a_contract_that_lets_less_be_kept_speaks_for_what_is_there(project: Project) -> None:
     import_answers(project.runtime, log(project, line()))
+    assert "battery" in stored(project)
+    declare(project, "{text: hash}")
+    assert forget.prune(project.runtime).figures == {"expired": 0, "removed": 0, "changed": 1}
+    assert "battery" not in stored(project)
+    with project.runtime.catalog.reading() as tx:
+        assert answers.get(tx, ["a1"])["a1"].signature
+
+
+def test_what_was_decided_by_an_answer_stands_when_its_term_is_over(project: Project) -> None:
+    import_answers(project.runtime, log(project, line(days=2)))
     write_pages(project)
     project.ingest()
-    with project.runtime.catalog.transaction() as tx:
-        tx.execute(text("UPDATE answers SET expires_at = served_at"))
-    forget.prune(project.runtime)
+    before = project.contract_path.read_text()
+    declare(project, "{retention: 1d}")
+    assert forget.prune(project.runtime).figures["removed"] == 1
+    project.contract_path.write_text(before)
     assert project.ingest().counts.unchanged == 2
 
 

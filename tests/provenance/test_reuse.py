@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from corpus.types import Basis, OriginKind, Scope, Span
 from provenance import reuse
-from provenance.answers import AnswerInput, RetrievedText, novelty, register
+from provenance.answers import AnswerInput, RetrievedText, document_grams, novelty, register
 from provenance.classify import verdict
 from provenance.reuse import match
 
@@ -255,3 +255,15 @@ def test_thresholds_are_in_the_fingerprint(monkeypatch) -> None:
     assert before == reuse.rule_fingerprint()
     monkeypatch.setattr(reuse, "EXCERPT_NOVELTY", 7)
     assert reuse.rule_fingerprint() != before
+
+
+def test_a_page_with_pieces_of_an_answer_from_end_to_end_is_aligned_in_parts(registry, monkeypatch) -> None:
+    spans: list[int] = []
+    align = reuse.stretches
+    monkeypatch.setattr(reuse, "stretches", lambda *given: spans.append(given[4] - given[3]) or align(*given))
+    piece = " ".join(OWN.split()[3:9])
+    page = " ".join(f"{piece} {' '.join(FILLER.split()[n : n + 20])}" for n in range(300))
+    registry.add([answer()]).find(page)
+    length = len(document_grams(ANSWER).numbers)
+    assert len(spans) > 10
+    assert max(spans) <= (reuse._MOST_TIMES + 2) * length + 2
