@@ -35,15 +35,18 @@ from corpus.catalog.tables import AnswerRow
 from corpus.types import Basis
 from ingestion.stages.answers import register_answers
 from provenance.answers import AnswerInput, document_grams, novelty, register
-from provenance.grams import Grams, grams, rolled
+from provenance.grams import grams, rolled
 from provenance.reuse import match
-from provenance.signature import novelty_of
+from provenance.signature import Signature, kept_of, short_words, turned
 
-SLICE = 20_000
+SLICE = 100_000
 
 
 def bulk(catalog: Catalog, number: int, lengths: list[int], articles: list[str], console: Console) -> None:
-    """Registers made-up answers, with the keys and signatures that registering gives, a slice in a transaction."""
+    """Registers made-up answers, with the keys and signatures that registering gives, a slice in a transaction.
+
+    All their pairs are novel, as of answers without sources; the keys of each are chosen as registering chooses them.
+    """
     words = Counter(word for article in articles for word in article.split())
     known = [grams(word) for word in words]
     single = [place for place, item in enumerate(known) if item.words == 1]
@@ -53,27 +56,39 @@ def bulk(catalog: Catalog, number: int, lengths: list[int], articles: list[str],
     dice = np.random.default_rng(7)
     for start in range(0, number, SLICE):
         console.print(f"bulk {start:,} of {number:,}", style="dim", highlight=False)
-        count = min(SLICE, number - start)
-        sizes = dice.choice(lengths, count)
+        sizes = dice.choice(lengths, min(SLICE, number - start))
         drawn = dice.choice(len(numbers), int(sizes.sum()), p=weights / weights.sum())
-        rows, keys, holders = [], [], []
-        for place, part in enumerate(np.split(drawn, np.cumsum(sizes)[:-1])):
-            made = _made(numbers[part], common[part])
-            signature, kept = novelty_of(made, ()).signed(())
-            name = f"bulk/{start + place}"
-            rows.append(_row(name, signature.to_bytes(), len(kept)))
-            keys.append(kept)
-            holders.append(len(kept))
+        keys, owners = _keys(numbers[drawn], sizes)
         with catalog.transaction() as tx:
-            tx.execute(insert(AnswerRow), rows)
-            first = tx.execute(text("SELECT max(id) FROM answers")).scalar_one() - count + 1
-            owners = np.repeat(np.arange(first, first + count, dtype=np.uint64), holders)
-            postings.put(tx, np.concatenate(keys), owners)
+            tx.execute(insert(AnswerRow), _rows(start, numbers[drawn], common[drawn], sizes))
+            first = tx.execute(text("SELECT max(id) FROM answers")).scalar_one() - len(sizes) + 1
+            postings.put(tx, keys, owners + np.uint64(first))
 
 
-def _made(numbers: np.ndarray, common: np.ndarray) -> Grams:
-    places = np.arange(len(numbers), dtype=np.int64)
-    return Grams(hashes=rolled(numbers), starts=places, ends=places + 1, numbers=numbers, common=common)
+def _keys(numbers: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the keys of a slice of answers and, for each, the place of its answer."""
+    of = np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes)
+    hashes = rolled(numbers)
+    inside = of[2:] == of[:-2]
+    hashes, of = hashes[inside], of[2:][inside]
+    order = np.lexsort((turned(hashes), of))
+    hashes, of = hashes[order], of[order]
+    starts = np.searchsorted(of, np.arange(len(sizes), dtype=np.uint64))
+    rank = np.arange(len(of)) - starts[of.astype(np.int64)]
+    counts = np.bincount(of.astype(np.int64), minlength=len(sizes))
+    chosen = rank < np.array([kept_of(int(count)) for count in counts])[of.astype(np.int64)]
+    return hashes[chosen], of[chosen]
+
+
+def _rows(start: int, numbers: np.ndarray, common: np.ndarray, sizes: np.ndarray) -> list[dict[str, Any]]:
+    ends = np.cumsum(sizes)
+    made = []
+    for place, (end, size) in enumerate(zip(ends.tolist(), sizes.tolist(), strict=True)):
+        part = slice(end - size, end)
+        novel = np.arange(size) > 0
+        kept = Signature(words=short_words(numbers[part]), common=common[part], novel=novel, weak=~novel & False)
+        made.append(_row(f"bulk/{start + place}", kept.to_bytes(), kept_of(max(size - 2, 0))))
+    return made
 
 
 def _row(name: str, signature: bytes, keys: int) -> dict[str, Any]:

@@ -199,6 +199,15 @@ def _kept(keys: Numbers) -> Numbers:
     """Thins many keys out by their own value, so that a document and an answer choose the same ones."""
     if len(keys) <= FEW_KEYS:
         return keys
-    turned = np.bitwise_xor(keys, keys >> np.uint64(17))
-    order = np.argsort(turned & np.uint64(0xFFFFFFFF), kind="stable")
-    return np.sort(keys[order[: FEW_KEYS + (len(keys) - FEW_KEYS) // _KEPT_OF_MORE]])
+    return np.sort(keys[np.argsort(turned(keys), kind="stable")[: kept_of(len(keys))]])
+
+
+def kept_of(keys: int) -> int:
+    """Returns how many of an answer's keys are kept."""
+    return keys if keys <= FEW_KEYS else FEW_KEYS + (keys - FEW_KEYS) // _KEPT_OF_MORE
+
+
+def turned(keys: Numbers) -> Numbers:
+    """Returns the numbers by which keys are chosen, the least first: of the keys alone, and unlike their order."""
+    chosen: Numbers = (keys ^ (keys >> np.uint64(17))) & np.uint64(0xFFFFFFFF)
+    return chosen
