@@ -34,18 +34,20 @@ from corpus.catalog.session import Catalog, open_catalog
 from corpus.catalog.tables import AnswerRow
 from corpus.types import Basis
 from ingestion.stages.answers import register_answers
-from provenance.answers import AnswerInput, document_grams, novelty, register
+from provenance.answers import COMMON_ANSWERS, AnswerInput, document_grams, novelty, register
 from provenance.grams import grams, rolled
 from provenance.reuse import match
 from provenance.signature import Signature, kept_of, short_words, turned
 
 SLICE = 100_000
+PAIRS = 4_000_000
 
 
 def bulk(catalog: Catalog, number: int, lengths: list[int], articles: list[str], console: Console) -> None:
     """Registers made-up answers, with the keys and signatures that registering gives, a slice in a transaction.
 
-    All their pairs are novel, as of answers without sources; the keys of each are chosen as registering chooses them.
+    All their pairs are novel, as of answers without sources; the keys of each are chosen as registering chooses them,
+    and a key that three answers before it hold is a stock phrase and left out.
     """
     words = Counter(word for article in articles for word in article.split())
     known = [grams(word) for word in words]
@@ -54,6 +56,7 @@ def bulk(catalog: Catalog, number: int, lengths: list[int], articles: list[str],
     common = np.array([known[place].common[0] for place in single])
     weights = np.array(list(words.values()), dtype=np.float64)[single]
     dice = np.random.default_rng(7)
+    made: list[tuple[np.ndarray, np.ndarray]] = []
     for start in range(0, number, SLICE):
         console.print(f"bulk {start:,} of {number:,}", style="dim", highlight=False)
         sizes = dice.choice(lengths, min(SLICE, number - start))
@@ -62,7 +65,21 @@ def bulk(catalog: Catalog, number: int, lengths: list[int], articles: list[str],
         with catalog.transaction() as tx:
             tx.execute(insert(AnswerRow), _rows(start, numbers[drawn], common[drawn], sizes))
             first = tx.execute(text("SELECT max(id) FROM answers")).scalar_one() - len(sizes) + 1
-            postings.put(tx, keys, owners + np.uint64(first))
+        made.append((keys, owners + np.uint64(first)))
+    keys, owners = _without_stock(*(np.concatenate(parts) for parts in zip(*made, strict=True)))
+    for start in range(0, len(keys), PAIRS):
+        console.print(f"keys {start:,} of {len(keys):,}", style="dim", highlight=False)
+        with catalog.transaction() as tx:
+            postings.put(tx, keys[start : start + PAIRS], owners[start : start + PAIRS])
+
+
+def _without_stock(keys: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the pairs of the first answers of each key, sorted by key: so each bucket is written once."""
+    order = np.argsort(keys, kind="stable")
+    keys, owners = keys[order], owners[order]
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    rank = np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
+    return keys[rank < COMMON_ANSWERS], owners[rank < COMMON_ANSWERS]
 
 
 def _keys(numbers: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
