@@ -112,8 +112,8 @@ def test_erase_and_prune(project: Any) -> None:
     assert "a1 was erased." in project("answers", "show", "a1").out
     assert "needs a reason" in project("answers", "erase", "a2", "--reason", " ", code=2).err
     assert "answer.erase" in project("audit", "list").out
-    assert project.json("answers", "prune", "--dry-run")["figures"] == {"expired": 0, "removed": 0}
-    assert project.json("answers", "prune")["figures"] == {"expired": 0, "removed": 0}
+    assert project.json("answers", "prune", "--dry-run")["figures"] == {"expired": 0, "removed": 0, "changed": 0}
+    assert project.json("answers", "prune")["figures"] == {"expired": 0, "removed": 0, "changed": 0}
 
 
 def test_mark_and_verify(project: Any) -> None:
