@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Text, cast, delete, func, or_, select, update
+from sqlalchemy import Text, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import audit, lineage, postings, rows
@@ -113,11 +113,6 @@ def expired(tx: Session, now: datetime, limit: int = rows.IN_BATCH) -> tuple[str
     """Returns the ids of answers whose term is over, the longest overdue first."""
     statement = select(AnswerRow.answer_id).where(AnswerRow.expires_at <= now)
     return tuple(tx.execute(statement.order_by(AnswerRow.expires_at, AnswerRow.answer_id).limit(limit)).scalars())
-
-
-def count_expired(tx: Session, now: datetime) -> int:
-    """Returns the number of answers whose term is over."""
-    return tx.execute(select(func.count()).select_from(AnswerRow).where(AnswerRow.expires_at <= now)).scalar_one()
 
 
 def page(

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from corpus import batches
 from corpus.catalog import audit as audit_log
-from corpus.catalog import versions
 from corpus.catalog.records import AliasState
-from corpus.errors import ConfigurationError, FingerprintMismatch, IntegrityError
+from corpus.errors import FingerprintMismatch, IntegrityError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from index import layout
@@ -19,6 +18,7 @@ from index.manifest import Manifest
 from index.pointer import read_pointer
 from index.signing import TrustStore
 from index.verify import Verified, verify_version
+from ingestion.aliases import alias_state
 from ingestion.embedding import describe, open_embedder
 from ingestion.runtime import Runtime
 
@@ -38,7 +38,7 @@ def audit(runtime: Runtime, contract_name: str, *, alias: str = "live") -> Recei
         ConfigurationError: There is no such alias.
         IntegrityError: A byte, a signature, a canary, the projection or the audit log is not as it was.
     """
-    state = _alias(runtime, contract_name, alias)
+    state = alias_state(runtime, contract_name, alias)
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     verified = verify_version(runtime.store, contract_name, state.number, trust)
     _check_pointer(runtime, state)
@@ -52,17 +52,6 @@ def audit(runtime: Runtime, contract_name: str, *, alias: str = "live") -> Recei
         figures=_figures(runtime, verified, canary),
         fingerprints={"embedder": verified.manifest.fingerprints["embedder"].digest},
     )
-
-
-def _alias(runtime: Runtime, name: str, alias: str) -> AliasState:
-    with runtime.catalog.reading() as tx:
-        state = versions.alias(tx, name, alias)
-        known = [item.alias for item in versions.aliases(tx, name)]
-    if state is None:
-        raise ConfigurationError(
-            f"index {name!r} has no alias {alias!r}. Known: {', '.join(known) or 'none; run `stemma ingest` first'}."
-        )
-    return state
 
 
 def _check_pointer(runtime: Runtime, state: AliasState) -> None:

@@ -20,6 +20,7 @@ from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from corpus.types import utc_now
 from index import layout
+from ingestion.aliases import alias_state
 from ingestion.contamination import LATEST_ANSWERS, Asked, Measured, measure_version, questions_for
 from ingestion.runtime import Runtime
 from provenance.alarms import Alarm, Change, alarms, notes, paired_change, stored_change
@@ -97,7 +98,7 @@ def contamination(
         raise ConfigurationError(f"k is {k}; look at 1 hit or more.")
     asked = questions_for(runtime, runtime.contract(name), limit)
     known = _known(runtime, name)
-    record = _require(known, name, version if version is not None else _pointed(runtime, name, alias))
+    record = _require(known, name, version if version is not None else alias_state(runtime, name, alias).number)
     if against == record.number:
         raise ConfigurationError(f"{layout.version_name(record.number)} cannot be compared with itself: name another.")
     ks = {item for item in (*KS, k) if item <= k}
@@ -163,17 +164,6 @@ def watch(runtime: Runtime, contract_name: str, *, alias: str = "live") -> Recei
 def _known(runtime: Runtime, name: str) -> dict[int, VersionRecord]:
     with runtime.catalog.reading() as tx:
         return {item.number: item for item in versions.all_of(tx, name)}
-
-
-def _pointed(runtime: Runtime, name: str, alias: str) -> int:
-    with runtime.catalog.reading() as tx:
-        state = versions.alias(tx, name, alias)
-        known = [item.alias for item in versions.aliases(tx, name)]
-    if state is None:
-        raise ConfigurationError(
-            f"index {name!r} has no alias {alias!r}. Known: {', '.join(known) or 'none; run `stemma ingest` first'}."
-        )
-    return state.number
 
 
 def _require(known: dict[int, VersionRecord], name: str, number: int) -> VersionRecord:

@@ -83,7 +83,7 @@ def test_those_past_their_term_are_found_the_longest_overdue_first(catalog: Cata
     with catalog.transaction() as tx:
         assert forgotten.expired(tx, NOW) == ("b", "a")
         assert forgotten.expired(tx, NOW, limit=1) == ("b",)
-        assert forgotten.count_expired(tx, NOW) == 2
+        assert len(forgotten.expired(tx, NOW)) == 2
         assert forgotten.remove(tx, [*forgotten.expired(tx, NOW), "nope"]) == 2
         assert answers.spread(tx, [7], "other", same=9) == {7: 2}
 
