@@ -258,7 +258,7 @@ class _Spool:
     """Appends answers to a file of the native format."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()  # an application may change its working directory
 
     def __call__(self, answers: Sequence[AnswerInput]) -> None:
         lines = "".join(json.dumps(to_line(answer), ensure_ascii=True) + "\n" for answer in answers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -27,7 +28,7 @@ class _Later(ModuleType):
 
 def _give_way(module: ModuleType) -> None:
     if sys.modules.get(module.__name__) is module:
-        del sys.modules[module.__name__]
+        sys.modules.pop(module.__name__, None)
 
 
 @contextmanager
@@ -42,21 +43,27 @@ def _later(names: tuple[str, ...]) -> Iterator[None]:
             _give_way(module)
 
 
+_NAME = "great_expectations"
 _lock = threading.Lock()
 
 
 def library() -> Any:
     """Returns the library, imported; waits where `prepare` is at it."""
     with _lock:
-        if "great_expectations" not in sys.modules:
+        if _NAME not in sys.modules:
             with _later(_LATER):
-                import_module("great_expectations.expectations")
-    return sys.modules["great_expectations"]
+                import_module(_NAME)  # first: after an import that failed, a part of it that stands is not the whole
+                import_module(f"{_NAME}.expectations")
+    return sys.modules[_NAME]
 
 
 def prepare() -> None:
-    """Imports the library in a thread of its own, while the documents are still being read."""
-    if "great_expectations" not in sys.modules and not _lock.locked():
+    """Imports the library in a thread of its own, while the documents are still being read.
+
+    Not where warnings are errors: the library uses what is deprecated, and filters of warnings belong to all threads.
+    """
+    strict = any(action == "error" for action, *_ in warnings.filters)
+    if _NAME not in sys.modules and not _lock.locked() and not strict:
         threading.Thread(target=_early, name="rules-engine", daemon=True).start()
 
 

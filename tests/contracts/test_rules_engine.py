@@ -38,3 +38,28 @@ def test_what_draws_plots_is_imported_when_it_is_used(before, loaded):
     code = PROGRAM.format(before=before, later=["altair", "scipy.stats"], name_is_loaded=loaded)
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == "done", ran.stderr
+
+
+FAILING = """
+import sys, warnings
+from contracts.rules import engine
+
+warnings.simplefilter("error")
+engine.prepare()
+assert "great_expectations" not in sys.modules and not engine._lock.locked(), "imported where warnings are errors"
+try:
+    engine.library()
+except DeprecationWarning:
+    pass
+assert "great_expectations.expectations" in sys.modules, "the library no longer fails half way: find another way to test"
+warnings.simplefilter("ignore")
+gx = engine.library()
+assert gx.ExpectationSuite(name="a").name == "a"
+assert gx.expectations.ExpectColumnValuesToNotBeNull(column="a").column == "a"
+print("done")
+"""
+
+
+def test_an_import_that_failed_half_way_is_made_again():
+    ran = subprocess.run([sys.executable, "-c", FAILING], capture_output=True, text=True, check=False)
+    assert ran.stdout.strip() == "done", ran.stderr

@@ -137,6 +137,16 @@ def _record_many(path: str, first: int) -> None:
         recorder.record("long " * 3_000, answer_id=str(number))
 
 
+def test_a_spool_file_stays_where_it_was_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recorder = AnswerRecorder.to_file("spool.jsonl", system="support-bot")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    recorder.record("Kettles may be returned within sixty days if the seal is whole.")
+    assert (tmp_path / "spool.jsonl").is_file()
+    assert not any((tmp_path / "elsewhere").iterdir())
+
+
 def test_many_processes_may_share_a_spool_file(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     context = multiprocessing.get_context("spawn")
