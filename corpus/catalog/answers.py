@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import postings, rows
@@ -41,6 +41,23 @@ def add(tx: Session, answers: Answers) -> None:
         rows.insert(tx, AnswerRow, [rows.values(answer) for answer, _ in batch], key=("answer_id",))
         numbers = _numbers(tx, [answer.answer_id for answer, _ in batch])
         postings.add(tx, {(key, numbers[answer.answer_id]) for answer, keys in batch for key in keys})
+
+
+_LEARNT = ("retrieved", "cited", "index_version", "gram_count", "decidable", "context_known", "signature")
+
+
+def learn(tx: Session, answer: AnswerRecord, keys: Sequence[int]) -> None:
+    """Keeps what an answer was made from, where it was registered before that was known.
+
+    Args:
+        tx: The transaction.
+        answer: The answer as it is known now; what stands of its text, time and term stays.
+        keys: Keys to add; those that it has stay.
+    """
+    learnt = {name: getattr(answer, name) for name in _LEARNT}
+    tx.execute(update(AnswerRow).where(AnswerRow.answer_id == answer.answer_id).values(learnt))
+    number = _numbers(tx, [answer.answer_id])[answer.answer_id]
+    postings.add(tx, {(key, number) for key in keys})
 
 
 def _numbers(tx: Session, answer_ids: Sequence[str]) -> dict[str, int]:

@@ -106,7 +106,7 @@ def record_answers(runtime: Runtime, inputs: Sequence[AnswerInput]) -> Receipt:
 
     Args:
         runtime: The project.
-        inputs: The answers; one that is known stays as it is.
+        inputs: The answers; one that is known stays as it is, or learns what it was made from.
 
     Returns:
         A receipt with the same figures as that of an import.
@@ -227,7 +227,8 @@ def register_answers(
 
     Args:
         catalog: Where.
-        inputs: The answers, with the texts of what they retrieved; one that is registered already stays as it is.
+        inputs: The answers, with the texts of what they retrieved. One that is registered already stays as it is,
+            unless it is known only now what it was made from.
         kept: Takes away from a record what may not be kept of it; None keeps all.
 
     Returns:
@@ -248,16 +249,25 @@ def register_answers(
 def _add(
     tx: Session, answer: AnswerInput, found: Novelty, kept: Callable[[AnswerRecord], AnswerRecord] | None
 ) -> tuple[RegisteredAnswer, bool]:
-    if answers.get(tx, [answer.answer_id]):
-        return register(answer, found), False
     digest = text_digest(answer.text)
+    stands = answers.get(tx, [answer.answer_id]).get(answer.answer_id)
+    if stands and not _tells_more(answer, found, stands, digest):
+        return register(answer, found), False
     registered = register(answer, found, answers.spread(tx, found.keys.tolist(), digest, same=found.same))
     sure = registered.decidable and registered.context_known
     held = answers.known_text(tx, digest, decidable=registered.decidable, context_known=sure)
     keys = () if held else tuple(registered.keys.tolist())
-    record = _record(registered)
-    answers.add(tx, [(kept(record) if kept is not None else record, keys)])
-    return registered, True
+    record = kept(_record(registered)) if kept is not None else _record(registered)
+    if stands:
+        answers.learn(tx, record, keys)
+    else:
+        answers.add(tx, [(record, keys)])
+    return registered, not stands
+
+
+def _tells_more(answer: AnswerInput, found: Novelty, stands: AnswerRecord, digest: str) -> bool:
+    """Returns whether it is known only now what the answer that stands was made from."""
+    return not stands.context_known and stands.text_sha256 == digest and register(answer, found).context_known
 
 
 def _record(registered: RegisteredAnswer) -> AnswerRecord:

@@ -65,6 +65,15 @@ def test_answers_are_found_by_the_keys_they_share(catalog: Catalog, packed: bool
         assert answers.get(tx, ["a1", "a2", "nope"]) == {"a1": answer("a1"), "a2": later}
 
 
+def test_an_answer_learns_what_it_was_made_from_and_keeps_the_rest(catalog: Catalog) -> None:
+    known = replace(answer("a1", NOW + timedelta(1)), retrieved=("c3",), context_known=True, signature=b"", gram_count=1)
+    with catalog.transaction() as tx:
+        answers.add(tx, [(answer("a1"), [ONE])])
+        answers.learn(tx, known, [ONE, TWO])
+        assert answers.get(tx, ["a1"]) == {"a1": replace(known, served_at=NOW)}
+        assert answers.holders(tx, [ONE, TWO]) == {"a1": (ONE, TWO)}
+
+
 def test_candidates_come_by_what_they_share_and_how_rare_it_is(catalog: Catalog) -> None:
     with catalog.transaction() as tx:
         common = [(answer(f"c{n:02}"), (5,)) for n in range(20)]

@@ -253,3 +253,26 @@ def test_an_answer_that_first_was_a_mere_quotation_is_known_once_it_was_made_of_
     with project.runtime.catalog.transaction() as tx:
         assert forgotten.remove(tx, ["made"]) == 1
         assert {item.answer_id for item in answers.candidates(tx, keys)} == {"blind"}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
+def test_an_answer_learns_what_it_was_made_from(project: Project, packed: bool) -> None:
+    """The application recorded it at once; its trace, with the texts, comes with the nightly export."""
+    blind = line(retrieved=["c1"], index="")
+    import_answers(project.runtime, log(project, blind))
+    with project.runtime.catalog.transaction() as tx:
+        answers.pack(tx, least=0 if packed else answers.postings.PACK_AT)
+    write_pages(project)
+    assert project.ingest().counts.indexed == 2, "without the texts it is only suspected"
+    again = import_answers(project.runtime, log(project, line(), line(served_at=utc_now().isoformat())))
+    assert (again.figures["registered"], again.figures["known"]) == (0, 2)
+    assert again.figures["documents_to_look_at"] == 1
+    with project.runtime.catalog.reading() as tx:
+        [stands] = answers.get(tx, ["a1"]).values()
+        assert answers.count(tx) == 1
+    assert (stands.context_known, stands.retrieved, stands.index_version) == (True, ("c1",), f"{NAME}/v000001")
+    assert stands.served_at < utc_now() - timedelta(days=9), "when it was served stays"
+    assert project.ingest().counts.quarantined == 1
+    assert import_answers(project.runtime, log(project, blind)).figures["known"] == 1
+    with project.runtime.catalog.reading() as tx:
+        assert answers.get(tx, ["a1"])["a1"] == stands, "a poorer log takes nothing away"
