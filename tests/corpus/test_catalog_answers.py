@@ -66,7 +66,8 @@ def test_answers_are_found_by_the_keys_they_share(catalog: Catalog, packed: bool
 
 
 def test_an_answer_learns_what_it_was_made_from_and_keeps_the_rest(catalog: Catalog) -> None:
-    known = replace(answer("a1", NOW + timedelta(1)), retrieved=("c3",), context_known=True, signature=b"", gram_count=1)
+    later = answer("a1", NOW + timedelta(1))
+    known = replace(later, retrieved=("c3",), context_known=True, signature=b"", gram_count=1)
     with catalog.transaction() as tx:
         answers.add(tx, [(answer("a1"), [ONE])])
         answers.learn(tx, known, [ONE, TWO])
