@@ -132,12 +132,18 @@ def _records(
     return [item for item in kept if item is not None]
 
 
+_RECORDS = select(AnswerRow.id, *rows.columns(AnswerRow, AnswerRecord))
+"""Made once: putting its columns together costs more than reading a few rows."""
+
+
 def _numbered(tx: Session, numbers: Iterable[int], *where: ColumnElement[bool]) -> dict[int, AnswerRecord]:
-    statement = select(AnswerRow.id, *rows.columns(AnswerRow, AnswerRecord)).where(*where)
+    statement = _RECORDS.where(*where)
     found: dict[int, AnswerRecord] = {}
     for batch in rows.chunks(numbers):
         for row in tx.execute(statement.where(AnswerRow.id.in_(batch))).mappings():
-            found[row["id"]] = AnswerRecord(**{name: value for name, value in row.items() if name != "id"})
+            values = dict(row)
+            number = values.pop("id")
+            found[number] = AnswerRecord(**values)
     return found
 
 

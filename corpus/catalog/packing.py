@@ -8,6 +8,7 @@ Pure: it knows bytes and numbers, and no database.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -26,25 +27,25 @@ def buckets_of(keys: Sequence[int] | Numbers) -> list[int]:
     return found
 
 
-def find(keys: Sequence[int], held: Sequence[tuple[int, bytes]]) -> list[tuple[int, int]]:
+def find(keys: Sequence[int] | Numbers, held: Iterable[tuple[int, bytes]]) -> list[tuple[int, int]]:
     """Returns the pairs of some keys in the buckets that hold them.
 
     Args:
         keys: Unsigned 64-bit keys.
-        held: Bucket and postings.
+        held: Bucket and postings, in any order.
     """
-    if not held:
-        return []
-    wanted = np.unique(np.array(keys, dtype=np.uint64))
-    short = _short(wanted)
-    every = np.frombuffer(b"".join(data for _, data in held), dtype="<u8")
-    sizes = [len(data) // 8 for _, data in held]
-    of_bucket = np.repeat(np.array([bucket for bucket, _ in held], dtype=np.uint64), sizes)
-    # The bucket and the kept bits of the key, as `_short` has them: sorted like the keys.
+    buckets = sorted(held, key=itemgetter(0))
+    wanted = np.asarray(keys, dtype=np.uint64)
+    every = np.frombuffer(b"".join(data for _, data in buckets), dtype="<u8")
+    sizes = [len(data) // 8 for _, data in buckets]
+    of_bucket = np.repeat(np.array([bucket for bucket, _ in buckets], dtype=np.uint64), sizes)
+    # The bucket and the kept bits of the key, as `_short` has them: sorted, since buckets and postings are.
     whole = (of_bucket << np.uint64(32)) | (every >> np.uint64(32))
-    place = np.minimum(np.searchsorted(short, whole), len(short) - 1)
-    hit = short[place] == whole
-    return list(zip(wanted[place[hit]].tolist(), (every[hit] & np.uint64(_LOW)).tolist(), strict=True))
+    short = _short(wanted)
+    first, last = (np.searchsorted(whole, short, side=side) for side in ("left", "right"))
+    hit = np.flatnonzero(last > first)
+    found = zip(wanted[hit].tolist(), first[hit].tolist(), last[hit].tolist(), strict=True)
+    return [(key, number) for key, low, high in found for number in (every[low:high] & np.uint64(_LOW)).tolist()]
 
 
 def merged(keys: Numbers, numbers: Numbers, held: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
