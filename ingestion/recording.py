@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+MOST_WAITING = 10_000
+"""Answers that wait at the most while they cannot be written (our choice)."""
+
 Write = Callable[[Sequence[AnswerInput]], None]
 """Takes answers over for good, or raises; called by one thread at a time."""
 
@@ -153,10 +156,13 @@ class AnswerRecorder:
 
         Raises:
             ConfigurationError: Something is of the wrong kind; nothing was recorded.
-            CatalogError: The catalog refused or cannot be reached; the answer waits and is tried again.
+            CatalogError: The catalog refused or cannot be reached; the answer waits and is tried again. Once
+                `MOST_WAITING` wait, the next is not taken: memory must not grow for as long as a catalog is down.
         """
         answer = self._answer(text, list(retrieved), index, list(cited), served_at, question, answer_id, said)
         with self._lock:
+            if len(self._waiting) >= max(MOST_WAITING, self._buffer):
+                self._written()  # raises where nothing can be written still: this answer is not taken then
             self._waiting.append(answer)
             if len(self._waiting) >= self._buffer:
                 self._written()

@@ -188,6 +188,25 @@ def test_what_could_not_be_written_waits_and_is_written_next_time(tmp_path: Path
         AnswerRecorder.to_file(tmp_path).record("a folder is no file")
 
 
+def test_what_waits_is_bounded_and_what_was_taken_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.recording.MOST_WAITING", 2)
+    written: list[str] = []
+    broken = [True]
+
+    def write(batch: Any) -> None:
+        if broken[0]:
+            raise CatalogError("it does not answer")
+        written.extend(answer.text for answer in batch)
+
+    recorder = AnswerRecorder(write)
+    for word in ("first", "second", "third"):
+        with pytest.raises(CatalogError):
+            recorder.record(word)
+    broken[0] = False
+    recorder.record("fourth")
+    assert written == ["first", "second", "fourth"]
+
+
 def test_what_waits_is_written_when_the_process_ends(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     program = (
