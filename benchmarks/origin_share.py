@@ -26,7 +26,7 @@ from known_origin import features, glimpse, l2r
 from rich.console import Console
 from rich.table import Table
 
-from provenance.share import Estimate, estimate
+from provenance.share import ShareEstimate, estimate
 from provenance.statistics.conformal import Rate, threshold
 from provenance.statistics.features import count_words
 from provenance.statistics.fit import Known, fit, split
@@ -109,7 +109,7 @@ def _mix(random: np.random.Generator, source: Judged, size: int, share: float) -
     return sum(int(part.sum()) for part in parts), ai / size
 
 
-def _held(found: Estimate, truth: float) -> tuple[bool | None, float, float]:
+def _held(found: ShareEstimate, truth: float) -> tuple[bool | None, float, float]:
     """Returns whether the interval holds the truth (None where nothing was estimated), the error, and the width."""
     if found.point is None or found.low is None or found.high is None:
         return None, 0.0, 0.0

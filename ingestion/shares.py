@@ -23,7 +23,7 @@ from index.manifest import Manifest
 from ingestion.runtime import Runtime
 from ingestion.statistical import cards
 from provenance.contamination import count_origins, origin_mix
-from provenance.share import CAVEAT, Estimate, estimate
+from provenance.share import CAVEAT, ShareEstimate, estimate
 from provenance.statistics.card import ModelCard
 from provenance.statistics.conformal import Rate
 from provenance.statistics.detector import ABOVE, PREFIX
@@ -156,7 +156,7 @@ def _said(tally: _Tally) -> dict[str, int]:
     return {code.removeprefix(PREFIX): every[code] for code in sorted(every)}
 
 
-def _estimated(tally: _Tally, known: Mapping[str, ModelCard]) -> tuple[Estimate, str]:
+def _estimated(tally: _Tally, known: Mapping[str, ModelCard]) -> tuple[ShareEstimate, str]:
     scored = {card: counts for card, counts in tally.read.items() if _SCORED & counts.keys()}
     if len(scored) != 1:
         return _none(tally, scored), ""
@@ -170,7 +170,7 @@ def _estimated(tally: _Tally, known: Mapping[str, ModelCard]) -> tuple[Estimate,
     return estimate(flagged, seen.detected, seen.false_positives), card.name
 
 
-def _none(tally: _Tally, scored: Mapping[str, Counter[str]]) -> Estimate:
+def _none(tally: _Tally, scored: Mapping[str, Counter[str]]) -> ShareEstimate:
     numbers = [sum(counts[code] for code in _SCORED) for counts in scored.values()]
     hits = sum(counts[ABOVE] for counts in scored.values())
     if scored:
@@ -183,5 +183,5 @@ def _none(tally: _Tally, scored: Mapping[str, Counter[str]]) -> Estimate:
     return _no(sum(numbers), hits, why)
 
 
-def _no(scored: int, flagged: int, why: str) -> Estimate:
-    return Estimate(point=None, low=None, high=None, scored=scored, flagged=flagged, why_not=why)
+def _no(scored: int, flagged: int, why: str) -> ShareEstimate:
+    return ShareEstimate(point=None, low=None, high=None, scored=scored, flagged=flagged, why_not=why)

@@ -25,7 +25,7 @@ CAVEAT = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class ShareEstimate:
     """An estimated share, or why there is none.
 
     Attributes:
@@ -45,7 +45,7 @@ class Estimate:
     why_not: str = ""
 
 
-def estimate(flagged: Rate, sensitivity: Rate, false_positives: Rate, *, seed: int = 0) -> Estimate:
+def estimate(flagged: Rate, sensitivity: Rate, false_positives: Rate, *, seed: int = 0) -> ShareEstimate:
     """Estimates the share of AI-written texts among those that were scored.
 
     Args:
@@ -59,22 +59,22 @@ def estimate(flagged: Rate, sensitivity: Rate, false_positives: Rate, *, seed: i
     """
     why = _why_not(flagged, sensitivity, false_positives)
     if why:
-        return Estimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
+        return ShareEstimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
     random = np.random.Generator(np.random.PCG64(seed))
     apparent, caught, false = (_draws(random, rate) for rate in (flagged, sensitivity, false_positives))
     youden = caught - false
     tail = (1 - LEVEL) / 2
     if (youden <= 0).mean() > tail:
         why = "on its evaluation the detector is not reliably better than chance (sensitivity + specificity <= 1)"
-        return Estimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
+        return ShareEstimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
     better = youden > 0
     shares = np.clip((apparent[better] - false[better]) / youden[better], 0.0, 1.0)
     low, high = np.quantile(shares, (tail, 1 - tail))
     if low == high:
         why = f"{flagged.hits} of {flagged.total} flagged is {_UNLIKE[bool(low)]}: these texts are of another kind"
-        return Estimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
+        return ShareEstimate(point=None, low=None, high=None, scored=flagged.total, flagged=flagged.hits, why_not=why)
     point = rogan_gladen(flagged, sensitivity, false_positives)
-    return Estimate(
+    return ShareEstimate(
         point=round(point, 6),
         low=round(min(float(low), point), 6),
         high=round(max(float(high), point), 6),
