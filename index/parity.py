@@ -15,10 +15,10 @@ _NAMED = 5
 def chunk_parity(
     served: Mapping[str, str], candidate: Mapping[str, str], *, version: str, forced: bool = False
 ) -> GateResult:
-    """Every chunk of the documents that both versions hold is in the candidate, with the same text.
+    """Every chunk of the documents that both versions hold with equal text is in the candidate, with the same text.
 
     Args:
-        served: Chunk id to digest of its text, of those documents in the version that serves.
+        served: Chunk id to digest of its text, of these documents in the version that serves.
         candidate: The same in the candidate.
         version: Name of the version that serves, for the message.
         forced: Whether a person insisted, with a reason.

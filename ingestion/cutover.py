@@ -5,8 +5,9 @@ A re-embed reads no document, so it says nothing new about parsers, scorers and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from contracts.load import parse_contract
 from corpus import batches
@@ -20,7 +21,8 @@ from index.parity import chunk_parity
 from ingestion.candidate import Candidate
 from ingestion.runtime import Runtime
 
-_COLUMNS = ["chunk_id", "revision_id", "text_sha256"]
+_CHUNKS = ["chunk_id", "doc_id", "text_sha256"]
+_DOCUMENTS = ["doc_id", "content_sha256"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,27 +52,41 @@ def parity_gates(runtime: Runtime, candidate: Candidate, built: Built, *, forced
     left = left_behind(runtime, candidate)
     if left is None:
         return ()
-    path = f"{layout.version_path(candidate.contract.name, left.record.number)}/{layout.CHUNKS}"
     try:
-        with runtime.store.open(path) as handle:
-            served = batches.read_table(handle, _COLUMNS).to_pydict()
+        served = _read(runtime, left.record)
     except (OSError, ValueError):
         return ()
-    new = batches.read_table(built.folder / layout.CHUNKS, _COLUMNS).to_pydict()
-    both = set(served["revision_id"]) & {item.revision_id for item in candidate.active}
+    new = (
+        _pairs(batches.read_table(built.folder / layout.DOCUMENTS, _DOCUMENTS)),
+        batches.read_table(built.folder / layout.CHUNKS, _CHUNKS),
+    )
+    both = {doc_id for doc_id, content in served[0].items() if new[0].get(doc_id) == content}
     return (
         chunk_parity(
-            _chunks(served, both),
-            _chunks(new, both),
+            _chunks(served[1], both),
+            _chunks(new[1], both),
             version=layout.version_name(left.record.number),
             forced=forced,
         ),
     )
 
 
-def _chunks(table: Mapping[str, list[str]], revisions: set[str]) -> dict[str, str]:
-    columns = zip(*(table[name] for name in _COLUMNS), strict=True)
-    return {chunk: digest for chunk, revision, digest in columns if revision in revisions}
+def _read(runtime: Runtime, version: VersionRecord) -> tuple[dict[str, str], pa.Table]:
+    """Returns the digest of each document's text, and the chunks."""
+    folder = layout.version_path(version.name, version.number)
+    with runtime.store.open(f"{folder}/{layout.DOCUMENTS}") as handle:
+        documents = _pairs(batches.read_table(handle, _DOCUMENTS))
+    with runtime.store.open(f"{folder}/{layout.CHUNKS}") as handle:
+        return documents, batches.read_table(handle, _CHUNKS)
+
+
+def _pairs(table: pa.Table) -> dict[str, str]:
+    return dict(zip(*(table[name].to_pylist() for name in _DOCUMENTS), strict=True))
+
+
+def _chunks(table: pa.Table, documents: set[str]) -> dict[str, str]:
+    columns = zip(*(table[name].to_pylist() for name in _CHUNKS), strict=True)
+    return {chunk: digest for chunk, doc_id, digest in columns if doc_id in documents}
 
 
 def inherited(runtime: Runtime, candidate: Candidate) -> dict[str, FingerprintRef] | None:

@@ -16,7 +16,6 @@ from corpus.catalog import runs
 from corpus.errors import CatalogError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
-from index.pacing import Rate
 from ingestion.isolation import Preparation
 from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
@@ -96,7 +95,7 @@ def reembed(
     *,
     model: str | None = None,
     mode: Literal["cutover", "shadow"] = "cutover",
-    rate: Rate | None = None,
+    rate: str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Re-embeds the stored segments of a contract and releases them as a new version.
@@ -106,7 +105,7 @@ def reembed(
         contract_name: Name of the contract.
         model: Target embedder; None takes the one that the contract declares.
         mode: `cutover` moves the alias `live`; `shadow` moves only the alias `shadow`.
-        rate: Limit in chunks or tokens a second; None for none.
+        rate: Limit such as `50 chunks/s` or `20000 tokens/s`; None for none.
         progress: Told how far the whole work is.
 
     Returns:

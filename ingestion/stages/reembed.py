@@ -14,7 +14,7 @@ from corpus.catalog.records import EmbedderRecord, SegmentRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
-from index.pacing import Rate
+from index.pacing import parse_rate
 from index.reembed import group
 from ingestion import checkpoints
 from ingestion.costing import cost_of
@@ -69,8 +69,8 @@ def estimate(
     contract_name: str,
     model: str | None = None,
     *,
-    rate: Rate | None = None,
-    price_per_million_tokens: float = 0.0,
+    rate: str | None = None,
+    price_per_million_tokens: float | None = None,
 ) -> Receipt:
     """Says what a re-embed would cost from here, without loading the model.
 
@@ -78,8 +78,8 @@ def estimate(
         runtime: The project.
         contract_name: Name of the contract.
         model: The target; None takes the contract's.
-        rate: A limit that the re-embed will keep to.
-        price_per_million_tokens: What a remote model costs; 0 for none.
+        rate: A limit that the re-embed will keep to, such as `50 chunks/s` or `20000 tokens/s`.
+        price_per_million_tokens: What a remote model costs; None for nothing.
 
     Returns:
         A receipt with the figures `segments`, `chunks` and `tokens` that have no vectors, `distinct_texts` and
@@ -89,7 +89,8 @@ def estimate(
     """
     space = target(runtime, contract_name, model)
     found = pending(runtime, contract_name, model)
-    figures = cost_of(runtime, space, found, rate=rate, price_per_million_tokens=price_per_million_tokens)
+    limit = parse_rate(rate) if rate else None
+    figures = cost_of(runtime, space, found, rate=limit, price_per_million_tokens=price_per_million_tokens or 0.0)
     return Receipt(
         stage="estimate",
         contract=contract_name,
@@ -183,7 +184,7 @@ def embed_segments(
     chosen: Sequence[str],
     *,
     model: str | None = None,
-    rate: Rate | None = None,
+    rate: str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Embeds stored segments in the target space, one after the other; each is committed when it is done.
@@ -193,10 +194,8 @@ def embed_segments(
         IntegrityError: The model gave a vector that is zero, NaN or not of unit length.
     """
     space = target(runtime, contract_name, model)
+    pace = _pace(runtime, contract_name, space, rate)
     embedder = open_embedder(runtime, space)
-    pace: Pace = (
-        Paced(catalog=runtime.catalog, contract=contract_name, space=space.fingerprint, rate=rate) if rate else UNPACED
-    )
     done: list[Embedded] = []
     for segment in chosen:
         vectors = vectors_of_segment(runtime, embedder, segment, progress, pace=pace)
@@ -222,6 +221,12 @@ def embed_segments(
     )
 
 
+def _pace(runtime: Runtime, contract_name: str, space: EmbedderRecord, rate: str | None) -> Pace:
+    if not rate:
+        return UNPACED
+    return Paced(catalog=runtime.catalog, contract=contract_name, space=space.fingerprint, rate=parse_rate(rate))
+
+
 def cut_over(
     runtime: Runtime,
     contract_name: str,
@@ -229,7 +234,7 @@ def cut_over(
     *,
     model: str | None = None,
     mode: Mode = "cutover",
-    rate: Rate | None = None,
+    rate: str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Releases the re-embedded segments: `live` moves in mode `cutover`, only `shadow` in mode `shadow`.
