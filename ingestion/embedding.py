@@ -147,7 +147,8 @@ def _space_left(
         standing = embedders.get(tx, served.embedder_fingerprint)
     if moving is None or moving.state != "running" or standing is None:
         return None
-    return describe(runtime, standing.model, standing.revision or None)
+    space = describe(runtime, standing.model, standing.revision or None)
+    return space if space.fingerprint == served.embedder_fingerprint else None
 
 
 def _model_of(version: VersionRecord) -> str:

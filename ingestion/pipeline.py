@@ -16,6 +16,7 @@ from corpus.catalog import runs
 from corpus.errors import CatalogError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
+from index.pacing import parse_rate
 from ingestion.isolation import Preparation
 from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
@@ -115,6 +116,8 @@ def reembed(
         StemmaError: As the stages say. Whatever ends a run early, the next goes on from there and the old version
             serves.
     """
+    if rate:
+        parse_rate(rate)  # before anything is opened
     run_id = new_run_id()
     with _closing(runtime, run_id):
         reembedding.begin(runtime, contract_name, run_id, model=model, mode=mode)

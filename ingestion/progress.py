@@ -69,29 +69,21 @@ class Logged:
 
     Args:
         log: Where.
-        total: Units of all pieces together; 0 takes each piece on its own.
         every_s: Seconds between lines.
         now: The clock.
     """
 
     def __init__(
-        self,
-        log: logging.Logger,
-        total: int = 0,
-        *,
-        every_s: float = 10.0,
-        now: Callable[[], float] = time.monotonic,
+        self, log: logging.Logger, *, every_s: float = 10.0, now: Callable[[], float] = time.monotonic
     ) -> None:
-        self._log, self._total, self._every, self._now = log, total, every_s, now
-        self._whole, self._label, self._done = bool(total), "", 0
+        self._log, self._every, self._now = log, every_s, now
+        self._label, self._total, self._done = "", 0, 0
         self._began = self._told = now()
 
     def start(self, label: str, total: int) -> None:
-        """Begins a piece; without a total of the whole it is counted on its own."""
-        self._label = label
-        if not self._whole:
-            self._total, self._done = total, 0
-            self._began = self._told = self._now()
+        """Begins a piece of work."""
+        self._label, self._total, self._done = label, total, 0
+        self._began = self._told = self._now()
 
     def advance(self, units: int = 1) -> None:
         """Says so, if it has not for a while."""

@@ -22,7 +22,7 @@ from ingestion.embedding import Embedded, describe, open_embedder
 from ingestion.embedding import embed_segment as vectors_of_segment
 from ingestion.migrating import note_rate
 from ingestion.pacing import UNPACED, Pace, Paced
-from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
 
 Mode = Literal["cutover", "shadow"]
@@ -189,7 +189,17 @@ def embed_segments(
 ) -> Receipt:
     """Embeds stored segments in the target space, one after the other; each is committed when it is done.
 
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        run_id: The run.
+        chosen: Segments, such as a group of `groups`.
+        model: The target; None takes the contract's.
+        rate: Limit, kept by all that work on the re-embed; it has to be under way (`begin`).
+        progress: Told how far these segments are, as one piece of work.
+
     Raises:
+        ConfigurationError: The rate cannot be read, or there is one and no re-embed is under way.
         FingerprintMismatch: The model changed behind its name.
         IntegrityError: The model gave a vector that is zero, NaN or not of unit length.
     """
@@ -197,8 +207,9 @@ def embed_segments(
     pace = _pace(runtime, contract_name, space, rate)
     embedder = open_embedder(runtime, space)
     done: list[Embedded] = []
+    whole = _whole(runtime, space, chosen, progress)
     for segment in chosen:
-        vectors = vectors_of_segment(runtime, embedder, segment, progress, pace=pace)
+        vectors = vectors_of_segment(runtime, embedder, segment, whole, pace=pace)
         with runtime.catalog.transaction() as tx:
             embedders.register(tx, space)
             segments.add_vectors(tx, vectors.record)
@@ -221,9 +232,23 @@ def embed_segments(
     )
 
 
+def _whole(runtime: Runtime, space: EmbedderRecord, chosen: Sequence[str], progress: Progress) -> Progress:
+    """Shows all segments as one piece of work, unless they are part of a larger one or nobody looks."""
+    if progress is NO_PROGRESS or isinstance(progress, Whole):
+        return progress
+    return Whole(progress, "embedding", int(cost_of(runtime, space, chosen)["distinct_texts"]))
+
+
 def _pace(runtime: Runtime, contract_name: str, space: EmbedderRecord, rate: str | None) -> Pace:
     if not rate:
         return UNPACED
+    with runtime.catalog.reading() as tx:
+        moving = reembeds.get(tx, contract_name, space.fingerprint)
+    if moving is None or moving.state != "running":
+        raise ConfigurationError(
+            f"a rate was given, but no re-embed of {contract_name!r} into {space.model!r} is under way, so there is "
+            "nothing that keeps it. Begin one first."
+        )
     return Paced(catalog=runtime.catalog, contract=contract_name, space=space.fingerprint, rate=parse_rate(rate))
 
 

@@ -71,14 +71,24 @@ def test_each_was_killed_and_there_are_at_least_twenty_points(survivors: list[tu
     assert {found.get("killed") for _, found in survivors} == {-signal.SIGKILL}, survivors
     kinds = {_kind(effect) for effect, _ in survivors}
     assert len(kinds) >= 20, kinds
-    for part in ("commit", "write_vectors", "write_index", "aliases", "os.link vectors", "os.rename", "parts"):
+    for part in (
+        "commit",
+        "write_vectors",
+        "write_index",
+        "aliases",
+        "os.link .tmp/#/vectors.parquet",
+        "os.rename",
+        "parts",
+    ):
         assert any(part in kind for kind in kinds), (part, kinds)
 
 
 def test_what_serves_is_whole_before_and_new_after(survivors: list[tuple[str, dict[str, Any]]]) -> None:
     for effect, found in survivors:
         assert tuple(found["before"][:2]) in {(1, 256), (2, 128)}, effect
-        assert tuple(found["after"][:2]) == (2, 128), effect
+        # A release that is killed between its row and the alias leaves its number unused.
+        assert tuple(found["after"][:2]) in {(2, 128), (3, 128)}, effect
+        assert found["after"][0] == 2 or effect == "commit", effect
         assert found["after"][2] == found["before"][2] == found["verified"], effect
         assert found["before"][3], effect
         assert found["after"][3], effect
