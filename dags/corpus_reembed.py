@@ -1,23 +1,30 @@
 """Embeds the stored segments of a contract with another model, and publishes the result.
 
 Nothing is read or parsed again. Started by hand after the model in a contract changed, or with a
-`model` to try. Resumable: a segment that has its vectors is not done twice, so run it again after a
-failure. `shadow` publishes under the alias `shadow` and leaves `live` alone; `cutover` moves `live`.
+`model` to try. Resumable: a text that has its vector is not embedded twice, so run it again after a
+failure. `shadow` publishes under the alias `shadow` and leaves `live` alone; `cutover` moves `live`. From the
+first task until the release, documents that are ingested go to both models.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import AssetAlias, Param, TriggerRule, dag, task
 from stemma_edge import NOTHING_NEW, START, TASK_DEFAULTS, ReceiptJson, contract_param, index_asset, run_key
 
+LOG = logging.getLogger(__name__)
+
 INDEX = AssetAlias(name="stemma-reembedded-index")
 """Which index is only known when a person has chosen the contract."""
 
 ALIASES = {"cutover": "live", "shadow": "shadow"}
+
+RATE = r"^[0-9]+(\.[0-9]+)? ?((chunks|tokens)(/s)?)?$"
+"""What `index.pacing.parse_rate` reads; a test holds the two together."""
 
 
 @dag(
@@ -35,6 +42,22 @@ ALIASES = {"cutover": "live", "shadow": "shadow"}
             description="Name of the model; empty for the one that the contract now names.",
         ),
         "mode": Param(default="cutover", enum=[*ALIASES], type="string", description="Which alias is moved."),
+        "rate": Param(
+            default=None,
+            type=["null", "string"],
+            pattern=RATE,
+            examples=["50 chunks/s", "20000 tokens/s"],
+            description="Limit that all tasks keep to together; empty for as fast as the model is.",
+        ),
+        "chunks_per_task": Param(
+            default=2000,
+            type="integer",
+            minimum=1,
+            description="Small segments are put together until a mapped task has about so many chunks.",
+        ),
+        "price_per_million_tokens": Param(
+            default=None, type=["null", "number"], minimum=0, description="For the estimate, where a model costs money."
+        ),
     },
     default_args=TASK_DEFAULTS,
     doc_md=__doc__,
@@ -44,30 +67,43 @@ def corpus_reembed() -> None:
     """Declares the DAG."""
 
     @task
+    def begin(*, params: dict[str, Any]) -> ReceiptJson:
+        """Opens the re-embed: from now on new documents go to both models."""
+        from ingestion.runtime import open_runtime
+        from ingestion.stages import reembed
+
+        options = {key: params[key] for key in ("model", "mode")}
+        return reembed.begin(open_runtime(), params["contract"], run_key(), **options).to_json()
+
+    @task
     def estimate(*, params: dict[str, Any]) -> ReceiptJson:
         """Says how much there is to do, before anything is done."""
         from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
-        return reembed.estimate(open_runtime(), params["contract"], model=params["model"]).to_json()
+        options = {key: params[key] for key in ("model", "rate", "price_per_million_tokens")}
+        return reembed.estimate(open_runtime(), params["contract"], **options).to_json()
 
     @task
-    def pending(*, params: dict[str, Any]) -> list[str]:
-        """Lists the segments that have no vectors of this model yet."""
+    def pending(*, params: dict[str, Any]) -> list[list[str]]:
+        """Lists the segments that have no vectors of this model yet, in groups."""
         from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
-        return list(reembed.pending(open_runtime(), params["contract"], model=params["model"]))
+        found = reembed.groups(
+            open_runtime(), params["contract"], params["model"], chunks_per_group=params["chunks_per_task"]
+        )
+        return [list(group) for group in found]
 
     @task
-    def embed_segment(segment: str, *, params: dict[str, Any]) -> ReceiptJson:
-        """Embeds one segment."""
+    def embed_segments(group: list[str], *, params: dict[str, Any]) -> ReceiptJson:
+        """Embeds the segments of one group; each is kept as soon as it is done."""
+        from ingestion.progress import Logged
         from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
-        return reembed.embed_segment(
-            open_runtime(), params["contract"], run_key(), segment, model=params["model"]
-        ).to_json()
+        options = {"model": params["model"], "rate": params["rate"], "progress": Logged(LOG)}
+        return reembed.embed_segments(open_runtime(), params["contract"], run_key(), group, **options).to_json()
 
     @task(outlets=[INDEX], trigger_rule=TriggerRule.NONE_FAILED)
     def release(*, params: dict[str, Any], outlet_events: Any) -> ReceiptJson:
@@ -75,16 +111,16 @@ def corpus_reembed() -> None:
         from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
-        options = {key: params[key] for key in ("model", "mode")}
+        options = {key: params[key] for key in ("model", "mode", "rate")}
         receipt = reembed.cut_over(open_runtime(), params["contract"], run_key(), **options)
         if receipt.figures["status"] not in NOTHING_NEW:
             extra = {"alias": ALIASES[params["mode"]], **receipt.figures}
             outlet_events[INDEX].add(index_asset(params["contract"]), extra=extra)
         return receipt.to_json()
 
-    segments = pending()
-    estimate() >> segments
-    embed_segment.expand(segment=segments) >> release()
+    groups = pending()
+    estimate() >> begin() >> groups
+    embed_segments.expand(group=groups) >> release()
 
 
 corpus_reembed()

@@ -7,7 +7,6 @@ vectors against those stored when the space was first used.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,7 @@ import numpy as np
 
 from contracts.model import Contract
 from corpus import batches
-from corpus.catalog import embedders, segments, versions
+from corpus.catalog import embedders, reembeds, segments, versions
 from corpus.catalog.records import EmbedderRecord, VectorsRecord, VersionRecord
 from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch
 from corpus.ids import text_digest
@@ -27,12 +26,13 @@ from corpus.storage import file_digest
 from corpus.types import utc_now
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
 from index.embedders.registry import describe_embedder, load_embedder
+from ingestion import checkpoints
+from ingestion.modelwork import Cost, Keep, embed_missing
+from ingestion.pacing import UNPACED, Pace
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 
-# Texts per call of the embedder: enough to sort by length, few enough to show progress (measured:
-# the gain of sorting is within 2 % of its limit from about 500 texts on).
-_SLICE = 512
+_ROWS_PER_GROUP = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,14 @@ class Embedded:
     Attributes:
         record: Row for the catalog.
         texts: Texts that went through the model; all others were there already.
-        seconds: Time that took, on the clock.
+        tokens: Tokens in those, as the chunker counted them.
+        seconds: Time that the model took, on the clock.
     """
 
     record: VectorsRecord
-    texts: int
-    seconds: float
+    texts: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 def describe(runtime: Runtime, model: str, revision: str | None) -> EmbedderRecord:
@@ -89,24 +91,64 @@ def require_same_model(runtime: Runtime, contract: Contract) -> EmbedderRecord:
     """Checks that a run of this contract writes into the space that is being served.
 
     Returns:
-        The space.
+        The space: the declared one, or that of the live version while a re-embed into the declared one is
+        under way.
 
     Raises:
         ConfigurationError: The contract declares another model than the live version was built with.
         FingerprintMismatch: The model changed behind its name.
     """
-    space = describe(runtime, contract.embedder.model, contract.embedder.revision)
+    space, served = describe(runtime, contract.embedder.model, contract.embedder.revision), _served(runtime, contract)
+    if served is None or served.embedder_fingerprint == space.fingerprint:
+        return space
+    if (standing := _space_left(runtime, contract, space, served)) is not None:
+        return standing
+    raise ConfigurationError(
+        f"contract {contract.name!r} declares the model {space.model!r}, but its live version v{served.number:06d} "
+        f"was built with {_model_of(served)!r}. Vectors of two models never meet in one index. To change over, run "
+        f"`stemma reembed {contract.name}` first (add --estimate to see what it costs); to stay, declare "
+        f"{_model_of(served)!r} in the contract."
+    )
+
+
+def release_space(runtime: Runtime, contract: Contract, model: str | None) -> EmbedderRecord:
+    """Returns the space of the next version.
+
+    Args:
+        runtime: The project.
+        contract: The contract.
+        model: The model to take; None takes the contract's, or that of the live version while a re-embed into
+            the contract's is under way.
+
+    Raises:
+        ConfigurationError: The model is unknown.
+        FingerprintMismatch: The model changed behind its name.
+    """
+    declared = model in (None, contract.embedder.model)
+    space = describe(runtime, model or contract.embedder.model, contract.embedder.revision if declared else None)
+    served = _served(runtime, contract) if model is None else None
+    if served is None or served.embedder_fingerprint == space.fingerprint:
+        return space
+    return _space_left(runtime, contract, space, served) or space
+
+
+def _served(runtime: Runtime, contract: Contract) -> VersionRecord | None:
     with runtime.catalog.reading() as tx:
         live = versions.alias(tx, contract.name, "live")
-        served = versions.get(tx, contract.name, live.number) if live else None
-    if served is not None and served.embedder_fingerprint != space.fingerprint:
-        raise ConfigurationError(
-            f"contract {contract.name!r} declares the model {space.model!r}, but its live version v{served.number:06d} "
-            f"was built with {_model_of(served)!r}. Vectors of two models never meet in one index. To change over, run "
-            f"`stemma reembed {contract.name}` first (add --estimate to see what it costs); to stay, declare "
-            f"{_model_of(served)!r} in the contract."
-        )
-    return space
+        return versions.get(tx, contract.name, live.number) if live else None
+
+
+def _space_left(
+    runtime: Runtime, contract: Contract, declared: EmbedderRecord, served: VersionRecord
+) -> EmbedderRecord | None:
+    """Returns the space that serves while a re-embed into the declared one is under way; None while none is."""
+    with runtime.catalog.reading() as tx:
+        moving = reembeds.get(tx, contract.name, declared.fingerprint)
+        standing = embedders.get(tx, served.embedder_fingerprint)
+    if moving is None or moving.state != "running" or standing is None:
+        return None
+    space = describe(runtime, standing.model, standing.revision or None)
+    return space if space.fingerprint == served.embedder_fingerprint else None
 
 
 def _model_of(version: VersionRecord) -> str:
@@ -170,7 +212,13 @@ def stored_canaries(runtime: Runtime, fingerprint: str) -> Vectors:
 
 
 def embed_segment(
-    runtime: Runtime, embedder: Embedder, segment_id: str, progress: Progress = NO_PROGRESS, *, prepared: str = ""
+    runtime: Runtime,
+    embedder: Embedder,
+    segment_id: str,
+    progress: Progress = NO_PROGRESS,
+    *,
+    prepared: str = "",
+    pace: Pace = UNPACED,
 ) -> Embedded:
     """Makes the vectors file of one segment, unless it is there.
 
@@ -180,29 +228,32 @@ def embed_segment(
         segment_id: A segment whose chunks are published.
         progress: Told about each text embedded.
         prepared: A vectors file of the same space that an earlier stage of the run left; empty for none.
+        pace: Says when the next texts may be embedded.
 
     Returns:
-        The record for the catalog, and what it took.
+        The record for the catalog, and what it took. Killed on the way, a later call goes on from what
+        `ingestion.checkpoints` kept.
     """
     with runtime.store.open(f"segments/{segment_id}/chunks.parquet") as handle:
-        table = batches.read_table(handle, ["text", "text_sha256"])
+        table = batches.read_table(handle, ["text", "text_sha256", "token_count"])
     digests: list[str] = table["text_sha256"].to_pylist()
     path = vectors_path(embedder.fingerprint, segment_id)
-    texts_embedded, seconds = 0, 0.0
+    cost = Cost()
     if not _is_complete(runtime, path, digests):
         known = {
             **(_all_stored(runtime, prepared) if prepared else {}),
+            **checkpoints.saved(runtime.store, embedder.fingerprint, segment_id),
             **_reuse(runtime, embedder.fingerprint, digests),
         }
         texts = dict(zip(digests, table["text"].to_pylist(), strict=True))
-        missing = [digest for digest in texts if digest not in known]
-        texts_embedded = len(missing)
-        began = time.perf_counter()
-        known.update(_embed_missing(embedder, missing, texts, progress))
-        seconds = time.perf_counter() - began
+        tokens = dict(zip(digests, table["token_count"].to_pylist(), strict=True))
+        missing = {digest: (text, tokens[digest]) for digest, text in texts.items() if digest not in known}
+        keep = Keep(runtime.store, embedder.fingerprint, segment_id)
+        known.update(embed_missing(embedder, missing, progress, pace=pace, cost=cost, keep=keep))
         with runtime.store.scratch() as folder:
             _write(folder / "vectors.parquet", digests, known, embedder.dimension)
             _publish(runtime, path, folder / "vectors.parquet", digests)
+    checkpoints.discard(runtime.store, embedder.fingerprint, segment_id)
     with runtime.store.local_file(path) as local:
         sha256 = file_digest(local)
     record = VectorsRecord(
@@ -213,7 +264,7 @@ def embed_segment(
         runtime=dict(embedder.runtime),
         created_at=utc_now(),
     )
-    return Embedded(record=record, texts=texts_embedded, seconds=seconds)
+    return Embedded(record=record, texts=cost.texts, tokens=cost.tokens, seconds=cost.seconds)
 
 
 def known_vectors(
@@ -228,9 +279,9 @@ def known_vectors(
         progress: Told about each text embedded.
     """
     known = _reuse(runtime, embedder.fingerprint, list(texts))
-    missing = [digest for digest in texts if digest not in known]
+    missing = {digest: (text, 0) for digest, text in texts.items() if digest not in known}
     if missing:
-        known.update(_embed_missing(embedder, missing, texts, progress))
+        known.update(embed_missing(embedder, missing, progress))
     return known
 
 
@@ -259,17 +310,6 @@ def _is_complete(runtime: Runtime, path: str, digests: Sequence[str]) -> bool:
     with runtime.store.open(path) as handle:
         stored: list[str] = batches.read_table(handle, ["text_sha256"])["text_sha256"].to_pylist()
     return stored == list(digests)
-
-
-def _embed_missing(
-    embedder: Embedder, missing: Sequence[str], texts: Mapping[str, str], progress: Progress
-) -> Iterator[tuple[str, Vectors]]:
-    progress.start("embedding", len(missing))
-    for batch in batches.batched(missing, _SLICE):
-        vectors = embedder.embed([texts[digest] for digest in batch])
-        yield from zip(batch, vectors, strict=True)
-        progress.advance(len(batch))
-    progress.done()
 
 
 def _reuse(runtime: Runtime, fingerprint: str, digests: Sequence[str]) -> dict[str, Vectors]:
@@ -301,6 +341,6 @@ def _stored(runtime: Runtime, path: str, rows: Mapping[int, str]) -> Iterator[tu
 def _write(path: Path, digests: Sequence[str], vectors: Mapping[str, Vectors], dimension: int) -> None:
     rows = (
         (tuple(batch), np.stack([vectors[digest] for digest in batch]))
-        for batch in batches.batched(digests, 8 * _SLICE)
+        for batch in batches.batched(digests, _ROWS_PER_GROUP)
     )
     batches.write_vectors(path, rows, dimension)

@@ -16,13 +16,18 @@ from corpus.catalog import runs
 from corpus.errors import CatalogError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
+from index.pacing import parse_rate
 from ingestion.isolation import Preparation
-from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
 from ingestion.stages import acquire, admit, assess, relate, settle, stage
 from ingestion.stages import reembed as reembedding
 from ingestion.stages import release as releasing
+
+_SUMMED = ("segments", "embedded", "embed_seconds")
+_CHUNKS_BETWEEN_CANARIES = 20_000
+"""The model's canaries are looked at before each such lot: 64 texts, a third of a percent of the work."""
 
 
 def ingest(
@@ -91,6 +96,7 @@ def reembed(
     *,
     model: str | None = None,
     mode: Literal["cutover", "shadow"] = "cutover",
+    rate: str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Re-embeds the stored segments of a contract and releases them as a new version.
@@ -100,21 +106,34 @@ def reembed(
         contract_name: Name of the contract.
         model: Target embedder; None takes the one that the contract declares.
         mode: `cutover` moves the alias `live`; `shadow` moves only the alias `shadow`.
-        progress: Told how far the work is.
+        rate: Limit such as `50 chunks/s` or `20000 tokens/s`; None for none.
+        progress: Told how far the whole work is.
 
     Returns:
         A receipt whose counts of segments and texts are in its figures.
+
+    Raises:
+        StemmaError: As the stages say. Whatever ends a run early, the next goes on from there and the old version
+            serves.
     """
+    if rate:
+        parse_rate(rate)  # before anything is opened
     run_id = new_run_id()
-    receipts = [
-        reembedding.embed_segment(runtime, contract_name, run_id, segment, model=model, progress=progress)
-        for segment in reembedding.pending(runtime, contract_name, model=model)
-    ]
-    embedded = sum(int(receipt.figures["embedded"]) for receipt in receipts)
-    released = reembedding.cut_over(runtime, contract_name, run_id, model=model, mode=mode, progress=progress)
-    return replace(
-        released, stage="reembed", figures={**released.figures, "segments": len(receipts), "embedded": embedded}
-    )
+    with _closing(runtime, run_id):
+        reembedding.begin(runtime, contract_name, run_id, model=model, mode=mode)
+        ahead = int(reembedding.estimate(runtime, contract_name, model).figures["distinct_texts"])
+        whole = Whole(progress, "embedding", ahead)
+        receipts = [
+            reembedding.embed_segments(runtime, contract_name, run_id, group, model=model, rate=rate, progress=whole)
+            for group in reembedding.groups(runtime, contract_name, model, chunks_per_group=_CHUNKS_BETWEEN_CANARIES)
+        ]
+        progress.done()
+        released = reembedding.cut_over(
+            runtime, contract_name, run_id, model=model, mode=mode, rate=rate, progress=progress
+        )
+    summed = {name: sum(float(receipt.figures[name]) for receipt in receipts) for name in _SUMMED}
+    figures = {name: round(value, 3) if name == "embed_seconds" else int(value) for name, value in summed.items()}
+    return replace(released, stage="reembed", figures={**released.figures, **figures})
 
 
 @contextmanager

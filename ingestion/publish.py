@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version as installed
 
-from contracts.model import Contract
 from corpus.catalog import segments, versions
 from corpus.catalog.records import VersionRecord
 from corpus.ids import fingerprint, sha256_hex
@@ -24,10 +23,10 @@ from index.signing import TrustStore, load_signer
 from index.verify import verify_version
 from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
+from ingestion.cutover import inherited, parity_gates
 from ingestion.embedding import stored_canaries
 from ingestion.origin_gates import origin_gates
 from ingestion.runtime import Runtime
-from ingestion.toolkit import chunker_of, fingerprints_of
 
 
 def publish(
@@ -127,7 +126,7 @@ def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str
     """Returns the manifest with every gate's result in it, or raises what the gates found."""
     facts = _circumstances(runtime, candidate, run_id)
     draft = manifest_of(built, facts)
-    results = _gates(candidate, built, draft, force=force)
+    results = (*_gates(candidate, built, draft, force=force), *parity_gates(runtime, candidate, built, forced=force))
     gates.require(results)  # before questions are asked: a candidate that fails these is not worth a model
     results = (*results, *contamination_gate(runtime, candidate, built, draft))
     gates.require(results)
@@ -178,8 +177,7 @@ def _circumstances(runtime: Runtime, candidate: Candidate, run_id: str) -> Circu
         run=RunInfo(run_id=run_id, code_version=installed("stemma-rag"), actor=runtime.settings.actor),
         contract=ContractRef(id=contract.id, name=name, version=contract.version, digest=contract.digest),
         fingerprints={
-            **_seams(contract, runtime.settings),
-            "chunker": _chunker(candidate),
+            **(inherited(runtime, candidate) or _makers(candidate, runtime.settings)),
             "embedder": _embedder(candidate),
         },
         runtime=_runtime(runtime, candidate),
@@ -187,21 +185,24 @@ def _circumstances(runtime: Runtime, candidate: Candidate, run_id: str) -> Circu
     )
 
 
-def _seams(contract: Contract, settings: Settings) -> dict[str, FingerprintRef]:
-    return {
+def _makers(candidate: Candidate, settings: Settings) -> dict[str, FingerprintRef]:
+    """Returns what read, cut and judged the documents, as contract and code say it today."""
+    from ingestion.toolkit import chunker_of, fingerprints_of  # noqa: PLC0415 - a re-embed loads no parser or chunker
+
+    seams = {
         role: FingerprintRef(digest=fingerprint(role, parts), parts=parts)
         if len(parts) != 1
         else FingerprintRef(digest=next(iter(parts.values())), parts=parts)
-        for role, parts in fingerprints_of(contract, settings).items()
+        for role, parts in fingerprints_of(candidate.contract, settings).items()
     }
+    return seams | {"chunker": _chunker(candidate, chunker_of(candidate.contract).fingerprint)}
 
 
-def _chunker(candidate: Candidate) -> FingerprintRef:
+def _chunker(candidate: Candidate, declared: str) -> FingerprintRef:
     """Returns the chunker of the version; a gate refuses any other beside it.
 
     It is the contract's, unless none of the chunks was cut by it: a re-embed takes them as they are.
     """
-    declared = chunker_of(candidate.contract).fingerprint
     cut_by = sorted({segment.chunker_fingerprint for segment in candidate.segments})
     digest = declared if declared in cut_by or not cut_by else cut_by[0]
     parts = {"strategy": candidate.contract.chunker.strategy, "as_declared": digest == declared}

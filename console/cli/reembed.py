@@ -19,6 +19,23 @@ ModeOption = Annotated[
     typer.Option("--mode", help="cutover moves the alias live; shadow publishes beside it under the alias shadow."),
 ]
 EstimateOption = Annotated[bool, typer.Option("--estimate", help="Only say how much there is to do.")]
+RateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rate",
+        metavar="RATE",
+        help="Limit, such as '50 chunks/s' or '20000 tokens/s'; default: as fast as the model is.",
+    ),
+]
+PriceOption = Annotated[
+    float,
+    typer.Option(
+        "--price", metavar="PRICE", min=0.0, help="With --estimate: price of a million tokens, for a remote model."
+    ),
+]
+AbandonOption = Annotated[
+    bool, typer.Option("--abandon", help="Give up a re-embed that is under way; vectors that are there stay.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +44,8 @@ def register(app: typer.Typer) -> None:
         "reembed handbook --estimate",
         "reembed handbook",
         "reembed handbook --model wordllama-256 --mode shadow",
+        "reembed handbook --rate '50 chunks/s'",
+        "reembed handbook --abandon",
     )
     command(app, "reembed", examples=examples)(reembed)
 
@@ -37,25 +56,30 @@ def reembed(
     model: ModelOption = None,
     mode: ModeOption = "cutover",
     estimate: EstimateOption = False,  # noqa: FBT002 - a flag of the command line
+    rate: RateOption = None,
+    price: PriceOption = 0.0,
+    abandon: AbandonOption = False,  # noqa: FBT002
 ) -> Result:
     """Embed stored chunks with another model.
 
     The result is released as a new version. Nothing is read or parsed again. A run that was stopped
-    goes on where it was; until the end the old version serves.
+    goes on where it was; until the end the old version serves, and new documents go to both models.
     """
     runtime = session.runtime()
-    if estimate:
+    if estimate or abandon:
         from ingestion.stages import reembed as stage  # noqa: PLC0415 - help must not load the stages
 
-        data = stage.estimate(runtime, name, model=model).to_json()
-        return Result(data={**data, "next": _again(name, model, mode)}, view=render.receipt)
+        if abandon:
+            return Result(data=stage.abandon(runtime, name, model=model).to_json(), view=render.receipt)
+        data = stage.estimate(runtime, name, model=model, rate=rate, price_per_million_tokens=price).to_json()
+        return Result(data={**data, "next": _again(name, model, mode, rate)}, view=render.receipt)
     from ingestion import pipeline  # noqa: PLC0415
 
-    data = pipeline.reembed(runtime, name, model=model, mode=mode, progress=session.progress()).to_json()
+    receipt = pipeline.reembed(runtime, name, model=model, mode=mode, rate=rate, progress=session.progress())
     follow = f"stemma index diff {name}" if mode == "cutover" else f"stemma index diff {name} live shadow"
-    return Result(data={**data, "next": follow}, view=render.receipt)
+    return Result(data={**receipt.to_json(), "next": follow}, view=render.receipt)
 
 
-def _again(name: str, model: str | None, mode: str) -> str:
+def _again(name: str, model: str | None, mode: str, rate: str | None) -> str:
     options = (f" --model {model}" if model else "") + (f" --mode {mode}" if mode != "cutover" else "")
-    return f"stemma reembed {name}{options}"
+    return f"stemma reembed {name}{options}" + (f" --rate '{rate}'" if rate else "")

@@ -14,6 +14,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -39,6 +40,7 @@ NAMING = {
 
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
+REEMBED_STATES = ("running", "finished", "abandoned")
 VERSION_STATES = ("candidate", "released", "retired")
 LINEAGE_KINDS = ("document", "answer")
 LINEAGE_RELATIONS = ("wasDerivedFrom",)
@@ -283,6 +285,34 @@ class VectorsRow(Base):
     sha256: Mapped[str] = mapped_column(String)
     runtime: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ReembedRow(Base):
+    """A contract's way into one space: under way, finished or given up, and how fast it may go."""
+
+    __tablename__ = "reembeds"
+    __table_args__ = (_one_of("state", REEMBED_STATES),)
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    embedder_fingerprint: Mapped[str] = mapped_column(KEY, primary_key=True)
+    model: Mapped[str] = mapped_column(String)
+    revision: Mapped[str] = mapped_column(String)
+    mode: Mapped[str] = mapped_column(String)
+    state: Mapped[str] = mapped_column(String)
+    run_id: Mapped[str] = mapped_column(KEY)
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    full_at: Mapped[float] = mapped_column(Float)
+
+
+class EmbedRateRow(Base):
+    """How fast a model read tokens on a machine: sums in which what is old counts less and less."""
+
+    __tablename__ = "embed_rates"
+    embedder_fingerprint: Mapped[str] = mapped_column(KEY, primary_key=True)
+    machine: Mapped[str] = mapped_column(KEY, primary_key=True)
+    tokens: Mapped[float] = mapped_column(Float)
+    seconds: Mapped[float] = mapped_column(Float)
+    measured_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class ChunkDigestRow(Base):

@@ -1,28 +1,37 @@
 """Re-embed: vectors of another model for the stored segments; no document is read, parsed or cut.
 
-The work is "live segments without vectors of this fingerprint", so a killed run resumes by itself and
-documents that arrive meanwhile are found by the next look.
+The work is "live segments without vectors of this fingerprint", so a killed run resumes by itself. While it is
+under way, documents that arrive go to both spaces; what slipped through is embedded before the cut-over.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from corpus import batches
-from corpus.catalog import contracts, embedders, runs, segments
-from corpus.catalog.records import EmbedderRecord
+from corpus.catalog import audit, contracts, embedders, reembeds, runs, segments
+from corpus.catalog.records import EmbedderRecord, SegmentRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
-from index.reembed import DEFAULT_RATES, tokens_per_second
-from index.reembed import estimate as price
-from ingestion.embedding import describe, open_embedder
+from index.pacing import parse_rate
+from index.reembed import group
+from ingestion import checkpoints
+from ingestion.costing import cost_of
+from ingestion.embedding import Embedded, describe, open_embedder
 from ingestion.embedding import embed_segment as vectors_of_segment
-from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.migrating import note_rate
+from ingestion.pacing import UNPACED, Pace, Paced
+from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
-from ingestion.stages import release
 
 Mode = Literal["cutover", "shadow"]
+
+CHUNKS_PER_TASK = 2000
+"""Twenty seconds of all-MiniLM-L6-v2: more than a mapped task costs beside (0.4 to 2.3 s and loading the model),
+little enough to spread over workers."""
+
+_CATCH_UPS = 20
 
 
 def target(runtime: Runtime, contract_name: str, model: str | None) -> EmbedderRecord:
@@ -38,81 +47,209 @@ def target(runtime: Runtime, contract_name: str, model: str | None) -> EmbedderR
 
 def pending(runtime: Runtime, contract_name: str, model: str | None = None) -> tuple[str, ...]:
     """Returns the live segments that have no vectors of the target yet."""
+    return tuple(segment.segment_id for segment in _pending(runtime, contract_name, model))
+
+
+def _pending(runtime: Runtime, contract_name: str, model: str | None) -> tuple[SegmentRecord, ...]:
     space = target(runtime, contract_name, model)
     with runtime.catalog.reading() as tx:
-        found = segments.without_vectors(tx, contract_name, space.fingerprint)
-    return tuple(segment.segment_id for segment in found)
+        return segments.without_vectors(tx, contract_name, space.fingerprint)
 
 
-def estimate(runtime: Runtime, contract_name: str, model: str | None = None) -> Receipt:
-    """Says what a re-embed would cost, without loading the model.
+def groups(
+    runtime: Runtime, contract_name: str, model: str | None = None, *, chunks_per_group: int = CHUNKS_PER_TASK
+) -> tuple[tuple[str, ...], ...]:
+    """Returns the pending segments in groups, each worth a task of its own."""
+    found = _pending(runtime, contract_name, model)
+    return group(((segment.segment_id, segment.chunks) for segment in found), chunks_per_group)
+
+
+def estimate(
+    runtime: Runtime,
+    contract_name: str,
+    model: str | None = None,
+    *,
+    rate: str | None = None,
+    price_per_million_tokens: float | None = None,
+) -> Receipt:
+    """Says what a re-embed would cost from here, without loading the model.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        model: The target; None takes the contract's.
+        rate: A limit that the re-embed will keep to, such as `50 chunks/s` or `20000 tokens/s`.
+        price_per_million_tokens: What a remote model costs; None for nothing.
 
     Returns:
-        A receipt with the figures `segments`, `chunks`, `tokens` and `seconds_estimated`; the time
-        is from rates measured on two cores, an upper bound.
+        A receipt with the figures `segments`, `chunks` and `tokens` that have no vectors, `distinct_texts` and
+        `tokens_to_embed` of those that the model has to read, `seconds_estimated` for them, `tokens_per_second`
+        and where it is from (`rate_from`: `measured here`, `measured on` another machine, or `assumed`), and
+        `price_estimated` where a price is given.
     """
     space = target(runtime, contract_name, model)
-    found = pending(runtime, contract_name, model=model)
-    counts = [_tokens(runtime, segment) for segment in found]
-    rate = DEFAULT_RATES["static" if space.parts.get("family") == "static" else "fp32"]
-    cost = price(
-        segments=len(found),
-        chunks=sum(len(tokens) for tokens in counts),
-        tokens=sum(sum(tokens) for tokens in counts),
-        tokens_per_second=tokens_per_second(rate),
-    )
+    found = pending(runtime, contract_name, model)
+    limit = parse_rate(rate) if rate else None
+    figures = cost_of(runtime, space, found, rate=limit, price_per_million_tokens=price_per_million_tokens or 0.0)
     return Receipt(
         stage="estimate",
         contract=contract_name,
         run_id=new_run_id(),
         key=space.model,
         inputs=found,
+        figures=figures | _under_way(runtime, contract_name, space.fingerprint),
+        fingerprints={"embedder": space.fingerprint},
+    )
+
+
+def _under_way(runtime: Runtime, contract_name: str, space: str) -> dict[str, str]:
+    with runtime.catalog.reading() as tx:
+        moving = reembeds.get(tx, contract_name, space)
+    running = moving is not None and moving.state == "running"
+    return {"under_way_since": moving.started_at.isoformat()} if moving is not None and running else {}
+
+
+def begin(runtime: Runtime, contract_name: str, run_id: str, *, model: str | None = None, mode: Mode) -> Receipt:
+    """Opens a re-embed, or goes on with the one that is under way: from now on new documents go to both spaces.
+
+    Raises:
+        ConfigurationError: A cut-over to a model that the contract does not declare.
+        FingerprintMismatch: The model changed behind its name.
+    """
+    contract = runtime.contract(contract_name)
+    if mode == "cutover" and model not in (None, contract.embedder.model):
+        raise ConfigurationError(
+            f"contract {contract_name!r} declares the model {contract.embedder.model!r}, not {model!r}: the next "
+            "ingest would be refused. Change the contract first, or try the model with mode shadow."
+        )
+    space = target(runtime, contract_name, model)
+    with runtime.catalog.transaction() as tx:
+        runs.start(tx, run_id=run_id, contract=contract_name, kind="reembed", actor=runtime.settings.actor)
+        moving = reembeds.begin(
+            tx,
+            contract=contract_name,
+            embedder_fingerprint=space.fingerprint,
+            model=space.model,
+            revision=space.revision,
+            mode=mode,
+            run_id=run_id,
+        )
+    return Receipt(
+        stage="begin",
+        contract=contract_name,
+        run_id=run_id,
+        key=space.model,
+        figures={"mode": mode, "under_way_since": moving.started_at.isoformat()},
+        fingerprints={"embedder": space.fingerprint},
+    )
+
+
+def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -> Receipt:
+    """Gives up a re-embed that is under way: new documents go to one space again. Vectors that are there stay.
+
+    Raises:
+        ConfigurationError: None is under way into that space.
+    """
+    space = target(runtime, contract_name, model)
+    with runtime.catalog.transaction() as tx:
+        moving = reembeds.get(tx, contract_name, space.fingerprint)
+        if not reembeds.end(tx, contract_name, space.fingerprint, state="abandoned") or moving is None:
+            others = ", ".join(repr(item.model) for item in reembeds.running(tx, contract_name)) or "none"
+            raise ConfigurationError(
+                f"no re-embed of {contract_name!r} into {space.model!r} is under way. Under way: {others}."
+            )
+        if runs.get(tx, moving.run_id) is not None:
+            runs.finish(tx, moving.run_id, state="failed", receipt={"error": "abandoned by a person"})
+        audit.append(
+            tx,
+            actor=runtime.settings.actor,
+            action="reembed.abandon",
+            subject=contract_name,
+            detail={"model": space.model, "embedder": space.fingerprint},
+        )
+    return Receipt(
+        stage="abandon",
+        contract=contract_name,
+        run_id=moving.run_id,
+        key=space.model,
+        figures={"status": "abandoned", "model": space.model},
+        fingerprints={"embedder": space.fingerprint},
+    )
+
+
+def embed_segments(
+    runtime: Runtime,
+    contract_name: str,
+    run_id: str,
+    chosen: Sequence[str],
+    *,
+    model: str | None = None,
+    rate: str | None = None,
+    progress: Progress = NO_PROGRESS,
+) -> Receipt:
+    """Embeds stored segments in the target space, one after the other; each is committed when it is done.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        run_id: The run.
+        chosen: Segments, such as a group of `groups`.
+        model: The target; None takes the contract's.
+        rate: Limit, kept by all that work on the re-embed; it has to be under way (`begin`).
+        progress: Told how far these segments are, as one piece of work.
+
+    Raises:
+        ConfigurationError: The rate cannot be read, or there is one and no re-embed is under way.
+        FingerprintMismatch: The model changed behind its name.
+        IntegrityError: The model gave a vector that is zero, NaN or not of unit length.
+    """
+    space = target(runtime, contract_name, model)
+    pace = _pace(runtime, contract_name, space, rate)
+    embedder = open_embedder(runtime, space)
+    done: list[Embedded] = []
+    whole = _whole(runtime, space, chosen, progress)
+    for segment in chosen:
+        vectors = vectors_of_segment(runtime, embedder, segment, whole, pace=pace)
+        with runtime.catalog.transaction() as tx:
+            embedders.register(tx, space)
+            segments.add_vectors(tx, vectors.record)
+            note_rate(tx, vectors)
+        done.append(vectors)
+    return Receipt(
+        stage="embed",
+        contract=contract_name,
+        run_id=run_id,
+        key=space.model,
+        inputs=tuple(chosen),
+        outputs=tuple(vectors.record.segment_id for vectors in done),
         figures={
-            "segments": cost.segments,
-            "chunks": cost.chunks,
-            "tokens": cost.tokens,
-            "seconds_estimated": cost.seconds,
+            "segments": len(done),
+            "chunks": sum(vectors.record.rows for vectors in done),
+            "embedded": sum(vectors.texts for vectors in done),
+            "embed_seconds": round(sum(vectors.seconds for vectors in done), 3),
         },
         fingerprints={"embedder": space.fingerprint},
     )
 
 
-def _tokens(runtime: Runtime, segment: str) -> list[int]:
-    with runtime.store.open(f"segments/{segment}/chunks.parquet") as handle:
-        tokens: list[int] = batches.read_table(handle, ["token_count"])["token_count"].to_pylist()
-    return tokens
+def _whole(runtime: Runtime, space: EmbedderRecord, chosen: Sequence[str], progress: Progress) -> Progress:
+    """Shows all segments as one piece of work, unless they are part of a larger one or nobody looks."""
+    if progress is NO_PROGRESS or isinstance(progress, Whole):
+        return progress
+    return Whole(progress, "embedding", int(cost_of(runtime, space, chosen)["distinct_texts"]))
 
 
-def embed_segment(
-    runtime: Runtime,
-    contract_name: str,
-    run_id: str,
-    segment: str,
-    *,
-    model: str | None = None,
-    progress: Progress = NO_PROGRESS,
-) -> Receipt:
-    """Embeds one stored segment in the target space.
-
-    Raises:
-        FingerprintMismatch: The model changed behind its name.
-        IntegrityError: The model gave a vector that is zero, NaN or not of unit length.
-    """
-    space = target(runtime, contract_name, model)
-    done = vectors_of_segment(runtime, open_embedder(runtime, space), segment, progress)
-    with runtime.catalog.transaction() as tx:
-        embedders.register(tx, space)
-        segments.add_vectors(tx, done.record)
-    return Receipt(
-        stage="embed",
-        contract=contract_name,
-        run_id=run_id,
-        key=segment,
-        inputs=(segment,),
-        outputs=(segment,),
-        figures={"chunks": done.record.rows, "embedded": done.texts, "embed_seconds": round(done.seconds, 3)},
-        fingerprints={"embedder": space.fingerprint},
-    )
+def _pace(runtime: Runtime, contract_name: str, space: EmbedderRecord, rate: str | None) -> Pace:
+    if not rate:
+        return UNPACED
+    with runtime.catalog.reading() as tx:
+        moving = reembeds.get(tx, contract_name, space.fingerprint)
+    if moving is None or moving.state != "running":
+        raise ConfigurationError(
+            f"a rate was given, but no re-embed of {contract_name!r} into {space.model!r} is under way, so there is "
+            "nothing that keeps it. Begin one first."
+        )
+    return Paced(catalog=runtime.catalog, contract=contract_name, space=space.fingerprint, rate=parse_rate(rate))
 
 
 def cut_over(
@@ -122,27 +259,51 @@ def cut_over(
     *,
     model: str | None = None,
     mode: Mode = "cutover",
+    rate: str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Releases the re-embedded segments: `live` moves in mode `cutover`, only `shadow` in mode `shadow`.
 
+    Segments that were staged meanwhile and slipped through are embedded first.
+
     Raises:
         ConfigurationError: A cut-over to a model that the contract does not declare.
-        GateFailed: The candidate is not fit to be served.
+        GateFailed: The candidate is not fit to be served; the re-embed stays under way.
     """
-    contract = runtime.contract(contract_name)
-    if mode == "cutover" and model not in (None, contract.embedder.model):
-        raise ConfigurationError(
-            f"contract {contract_name!r} declares the model {contract.embedder.model!r}, not {model!r}: the next "
-            "ingest would be refused. Change the contract first, or try the model with mode shadow."
-        )
-    with runtime.catalog.transaction() as tx:
-        runs.start(tx, run_id=run_id, contract=contract_name, kind="reembed", actor=runtime.settings.actor)
+    from ingestion.stages import release  # noqa: PLC0415 - embedding alone does not need it
+
+    begin(runtime, contract_name, run_id, model=model, mode=mode)
+    contract, space = runtime.contract(contract_name), target(runtime, contract_name, model)
+    caught_up = _catch_up(runtime, contract_name, run_id, model=model, rate=rate, progress=progress)
     alias = "live" if mode == "cutover" else "shadow"
-    receipt = release.release(runtime, contract_name, run_id, alias=alias, model=model, progress=progress)
+    receipt = release.release(runtime, contract_name, run_id, alias=alias, model=space.model, progress=progress)
+    figures: dict[str, Any] = {**receipt.figures, **({"caught_up": caught_up} if caught_up else {})}
     with runtime.catalog.transaction() as tx:
         contracts.register(
             tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
         )
+        reembeds.end(tx, contract_name, space.fingerprint, state="finished")
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
-    return receipt
+    _sweep(runtime, space.fingerprint)
+    return Receipt.from_json({**receipt.to_json(), "figures": figures})
+
+
+def _catch_up(runtime: Runtime, contract_name: str, run_id: str, *, model: str | None, **options: Any) -> int:
+    """Embeds what has no vectors yet, and looks again until there is nothing; returns how many segments it was."""
+    number = 0
+    for _ in range(_CATCH_UPS):
+        left = pending(runtime, contract_name, model)
+        if not left:
+            return number
+        embed_segments(runtime, contract_name, run_id, left, model=model, **options)
+        number += len(left)
+    return number
+
+
+def _sweep(runtime: Runtime, space: str) -> None:
+    """Removes parts that a killed run left of segments whose vectors are whole."""
+    for segment in checkpoints.unfinished(runtime.store, space):
+        with runtime.catalog.reading() as tx:
+            whole = segments.vectors(tx, segment, space) is not None
+        if whole:
+            checkpoints.discard(runtime.store, space, segment)

@@ -19,7 +19,7 @@ from corpus.storage import Store
 from index import layout
 from index.pointer import read_pointer
 from ingestion.candidate import Candidate
-from ingestion.embedding import describe
+from ingestion.embedding import release_space
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import recognised
@@ -43,7 +43,8 @@ def release(
         contract_name: Name of the contract, and of its index.
         run_id: The run that the version belongs to.
         alias: The alias to move.
-        model: Embedder whose vectors are taken; None takes the contract's.
+        model: Embedder whose vectors are taken; None takes the contract's, or that of the live version while a
+            re-embed into the contract's is under way.
         force: Release although corpus and embedder change at once, or the version shrank.
         reason: Why; required with `force`.
         progress: Told which step is at work.
@@ -158,8 +159,7 @@ def _recognised(handle: IO[bytes], revision_ids: Collection[str]) -> dict[str, l
 
 
 def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, model: str | None) -> Candidate:
-    revision = contract.embedder.revision if model in (None, contract.embedder.model) else None
-    space = describe(runtime, model or contract.embedder.model, revision)
+    space = release_space(runtime, contract, model)
     with runtime.catalog.reading() as tx:
         state = versions.alias(tx, contract.name, alias)
         receipt = _receipt_of(runs.get(tx, run_id))

@@ -20,7 +20,7 @@ from ingestion.runtime import Runtime
 from ingestion.snapshot import mark_of
 
 _SUMMED = ("chunks", "embedded", "embed_seconds")
-_RARE = ("overtaken", *COUNTED)
+_RARE = ("overtaken", "also_embedded", "left_to_reembed", *COUNTED)
 
 
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:

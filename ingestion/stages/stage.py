@@ -22,6 +22,7 @@ from corpus.types import Outcome, utc_now
 from ingestion import staging
 from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
 from ingestion.lineage import remember as lineage
+from ingestion.migrating import AlsoEmbedded, also_embed, note_rate
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.remember import counted, remember
 from ingestion.runtime import Runtime
@@ -69,10 +70,12 @@ def stage(
         runtime.store, contract.name, decided, chunker_of(contract), referred=lambda name: _is_known(runtime, name)
     )
     vectors = _vectors(runtime, space, segment, staging.vectors_path(run_id, shard, space.fingerprint), progress)
+    also = also_embed(runtime, contract_name, segment.segment_id, space, progress) if vectors else AlsoEmbedded()
     with runtime.catalog.transaction() as tx:
         _require_files(runtime, segment, vectors)
         segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
         _commit_vectors(tx, space, segment, vectors)
+        also.commit(tx)
         current = _current(tx, runtime, contract.name, run_id, shard, rows)
         documents.record(tx, contract.name, run_id, _states(run_id, segment, current))
         decisions.add(tx, [_decision(row, contract.name, run_id) for row, _ in current])
@@ -93,6 +96,7 @@ def stage(
             "chunks": len(segment.chunk_digests),
             "embedded": vectors.texts if vectors else 0,
             "embed_seconds": round(vectors.seconds, 3) if vectors else 0.0,
+            **also.figures(),
         },
         fingerprints={"embedder": space.fingerprint},
     )
@@ -150,6 +154,7 @@ def _commit_vectors(tx: Session, space: EmbedderRecord, segment: Segment, vector
     embedders.register(tx, space)
     segments.add_chunk_digests(tx, segment.segment_id, segment.chunk_digests)
     segments.add_vectors(tx, vectors.record)
+    note_rate(tx, vectors)
 
 
 def _segment_record(runtime: Runtime, contract_name: str, run_id: str, segment: Segment) -> SegmentRecord:

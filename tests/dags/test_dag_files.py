@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from corpus.errors import StemmaError
+from index.pacing import PATTERN
 
 DAGS = Path(__file__).parents[2] / "dags"
 SHARED = "stemma_edge.py"
@@ -80,6 +81,9 @@ def test_every_param_has_a_type_and_a_description(described: dict[str, Any]) -> 
         ("corpus_reembed", "contract", ["support-kb"], ["unknown", None, 1]),
         ("corpus_reembed", "mode", ["shadow", "cutover"], ["both", None]),
         ("corpus_reembed", "model", [None, "wordllama-256"], [1]),
+        ("corpus_reembed", "rate", [None, "50", "50 chunks/s", "2.5 tokens/s"], ["fast", "-1", "5 pages/s", 5]),
+        ("corpus_reembed", "chunks_per_task", [1, 2000], [0, "many", None]),
+        ("corpus_reembed", "price_per_million_tokens", [None, 0.02], [-1, "cheap"]),
         ("corpus_release__policies", "alias", ["live", "shadow-2"], ["", "../x", "A"]),
         ("corpus_release__policies", "version", [None, 3], [0, "3"]),
         ("corpus_reconcile", "contract", [None, "policies"], ["unknown"]),
@@ -132,6 +136,19 @@ def test_nothing_is_staged_before_the_batch_is_admitted(described: dict[str, Any
     assert tasks["admit"]["upstream"] == ["decided"]
     assert tasks["stage"]["upstream"] == ["admit", "decided"]
     assert tasks["settle"]["upstream"] == ["stage"]
+
+
+def test_a_re_embed_is_priced_and_opened_before_anything_is_embedded(described: dict[str, Any]) -> None:
+    tasks = described["corpus_reembed"]["tasks"]
+    upstream = {name: task["upstream"] for name, task in tasks.items()}
+    assert upstream == {
+        "estimate": [], "begin": ["estimate"], "pending": ["begin"],
+        "embed_segments": ["pending"], "release": ["embed_segments"],
+    }  # fmt: skip
+
+
+def test_the_form_takes_the_rates_that_the_stage_reads(described: dict[str, Any]) -> None:
+    assert described["corpus_reembed"]["params"]["rate"][0]["pattern"] == PATTERN
 
 
 def test_parsing_loads_nothing_heavy(two_contracts: Path, airflow_python: Callable[[Path, str], str]) -> None:

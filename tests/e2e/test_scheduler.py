@@ -129,9 +129,11 @@ def test_the_alias_rolls_back_and_forward_by_param(stage: Stage) -> None:
 
 def test_another_model_is_tried_in_the_shadow_without_parsing(stage: Stage) -> None:
     settled = len(stage.api.asset_events(CORPUS))
-    run_id, state = stage.run(REEMBED, {"contract": NAME, "model": "all-MiniLM-L6-v2", "mode": "shadow"})
+    run_id, state = stage.run(
+        REEMBED, {"contract": NAME, "model": "all-MiniLM-L6-v2", "mode": "shadow", "chunks_per_task": 1}
+    )
     assert state == "success"
-    assert len([task for task in stage.api.tasks(REEMBED, run_id) if task.task_id == "embed_segment"]) > 1
+    assert len([task for task in stage.api.tasks(REEMBED, run_id) if task.task_id == "embed_segments"]) > 1
     extra = stage.api.asset_events(INDEX)[-1]["extra"]
     assert (extra["alias"], extra["version"], stage.live) == ("shadow", 3, 2)
     assert extra["manifest_sha256"] == stage.manifest_sha256(3)

@@ -1,0 +1,35 @@
+"""`stemma reembed`: cost first, a limit, giving up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+NAME = "handbook"
+SHADOW = ("--model", "all-MiniLM-L6-v2", "--mode", "shadow")
+
+
+def test_the_estimate_is_priced_and_repeats_what_to_type(ingested: Any) -> None:
+    found = ingested.json("reembed", NAME, "--estimate", *SHADOW, "--price", "0.02", "--rate", "1 chunks/s")
+    figures = found["figures"]
+    assert figures["price_estimated"] == round(figures["tokens_to_embed"] * 0.02 / 1e6, 4)
+    assert (figures["rate"], figures["seconds_estimated"]) == ("1 chunks/s", 2.0)
+    assert figures["rate_from"] == "assumed"
+    assert found["next"] == f"stemma reembed {NAME} --model all-MiniLM-L6-v2 --mode shadow --rate '1 chunks/s'"
+
+
+@pytest.mark.parametrize("rate", ["fast", "-3", "0 chunks/s"])
+def test_a_rate_that_is_none_changes_nothing(ingested: Any, rate: str) -> None:
+    before = ingested.json("index", "list")
+    refused = ingested("reembed", NAME, *SHADOW, f"--rate={rate}", code=2)
+    assert "'50 chunks/s'" in refused.err
+    assert ingested.json("index", "list") == before
+    assert "under_way_since" not in ingested.json("reembed", NAME, "--estimate", *SHADOW)["figures"]
+
+
+def test_giving_up_is_logged_and_needs_something_to_give_up(ingested: Any) -> None:
+    refused = ingested("reembed", NAME, *SHADOW, "--abandon", code=2)
+    assert "Under way: none" in refused.err
+    ingested("reembed", NAME, *SHADOW, "--rate", "1000 chunks/s")
+    assert "Under way: none" in ingested("reembed", NAME, *SHADOW, "--abandon", code=2).err, "it is finished"
