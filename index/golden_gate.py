@@ -21,6 +21,7 @@ SEED = 20_261_130
 LEAST_SLICE = 20
 """Items a slice must have to be judged: below it one item more or less moves its mean by more than .05."""
 
+_NAMED = 5
 _NOISE = 1e-9  # of a mean must not decide: what is exactly at a limit passes
 
 
@@ -112,8 +113,8 @@ def _valid(most: float, after: Sequence[ItemResult]) -> GateResult:
     asked = [item for item in after if item.state is not State.UNBOUND]
     lost = [item for item in asked if not item.counts]
     share = len(lost) / len(asked) if asked else 1.0
-    named = ", ".join(f"{item.id} ({item.state.value})" for item in lost[:5])
-    more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""
+    named = ", ".join(f"{item.id} ({item.state.value})" for item in lost[:_NAMED])
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
     return _result(
         "golden-valid",
         passed=share <= most + _NOISE,
@@ -149,6 +150,7 @@ def _mean(
         found = paired_bootstrap([getattr(new.scores, measure) - getattr(old.scores, measure) for old, new in pairs])
         said += f", {found.mean:+.4f} (95 %: {found.low:+.4f} to {found.high:+.4f})"
         broken += _fall(found, drop, limits.interval_drop)
+        said += _lost(pairs, measure)
     elif drop is not None:
         said += "; no version serves that it could be compared with"
     return _result(
@@ -156,8 +158,8 @@ def _mean(
         passed=not broken,
         expected=expected,
         actual=said,
-        failure=f"The golden questions find less: {', and '.join(broken)}. See which with `stemma eval run` on the "
-        "candidate's model or corpus, keep the version that serves, or change the limit in ragGates.golden.",
+        failure=f"The golden questions find less: {', and '.join(broken)}. Look at what changed for the items "
+        "named, keep the version that serves, or change the limit in ragGates.golden.",
     )
 
 
@@ -169,6 +171,16 @@ def _fall(found: Interval, drop: float, interval_drop: float) -> list[str]:
         what = "too few items to rule out" if found.mean >= -drop - _NOISE else "the interval does not rule out"
         broken.append(f"{what} a fall of {-found.low:.4f}")
     return broken
+
+
+def _lost(pairs: Sequence[tuple[ItemResult, ItemResult]], measure: str) -> str:
+    """Names the items that fell most, so that a person has something to look at."""
+    falls = sorted((getattr(new.scores, measure) - getattr(old.scores, measure), new.id) for old, new in pairs)
+    fallen = [name for change, name in falls if change < -_NOISE]
+    if not fallen:
+        return ""
+    more = f" and {len(fallen) - _NAMED} more" if len(fallen) > _NAMED else ""
+    return f", down in {', '.join(fallen[:_NAMED])}{more}"
 
 
 def _slices(most: float, k: int, before: Sequence[ItemResult] | None, after: Sequence[ItemResult]) -> GateResult:
@@ -190,8 +202,8 @@ def _slices(most: float, k: int, before: Sequence[ItemResult] | None, after: Seq
         passed=not fallen,
         expected=f"recall@{k} of no slice more than {most:g} below the served version's",
         actual=actual,
-        failure=f"These slices find less: {', '.join(fallen)}. The mean of all hides them; see their items with "
-        "`stemma eval run`, or change maxSliceDrop in ragGates.golden.",
+        failure=f"These slices find less: {', '.join(fallen)}. The mean of all items hides it. Look at the items with "
+        "these tags, or change maxSliceDrop in ragGates.golden.",
     )
 
 

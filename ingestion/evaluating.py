@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from contracts.evaluation import EvaluationSpec
+from corpus import batches
 from corpus.catalog import embedders, relations
 from corpus.catalog.evaluations import BindingRecord
 from corpus.catalog.records import RelationRecord, VersionRecord
@@ -23,8 +24,9 @@ from corpus.seams import Embedder, Vectors
 from index import layout
 from index.build import Built
 from index.evaluation import ItemResult, Scores, score_items
-from index.evidence import Found, Pin, Rank, Rival, State, rank_of, state_of, worst
+from index.evidence import Found, Pin, Rank, Rival, State, rank_of
 from index.golden import GoldenItem
+from index.judging import Bound, judge
 from index.manifest import Manifest
 from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore
@@ -70,18 +72,11 @@ class Evaluated:
     rivals: Mapping[str, tuple[Rival, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """What an item is measured against: where its evidence stood, and the rivals that were accepted then."""
-
-    pins: tuple[Pin, ...]
-    rivals: frozenset[Rival]
-
-
 def bound_of(records: Mapping[str, BindingRecord], items: Sequence[GoldenItem]) -> dict[str, Bound]:
     """Returns the bindings of items that still say what they said when they were bound."""
     return {
         item.id: Bound(
+            number=record.number,
             pins=tuple(Pin.from_json(pin) for pin in record.pins),
             rivals=frozenset(Rival(**rival) for rival in record.rivals),
         )
@@ -154,9 +149,10 @@ def evaluate(
         item.id: rivals_of(item, pins[item.id], [Passage(h.doc_id, h.text) for h in hits[item.id]], passages, against)
         for item in items
     }
+    fresh = _fresh(runtime, subject.name, rivals, bound)
     results = []
     for item in items:
-        state, why = _state(pins[item.id], bound.get(item.id), rivals[item.id], edited=item.id in edited)
+        state, why = judge(pins[item.id], bound.get(item.id), fresh.get(item.id, ()), edited=item.id in edited)
         results.append(_result(item, state, why, ranks[item.id], rivals[item.id], scores[item.id], spec))
     return Evaluated(results=tuple(results), pins=pins, rivals=rivals)
 
@@ -179,36 +175,36 @@ def _ranks(pins: Sequence[Pin], passages: Passages, hits: Sequence[Hit]) -> tupl
     return tuple(rank_of(at, passages.texts.get(at.document, ""), found) if at.stands else None for at in pins)
 
 
-def _state(pins: Sequence[Pin], bound: Bound | None, rivals: Sequence[Rival], *, edited: bool) -> tuple[State, str]:
-    """Says what became of an item, and why, in words that name documents and quote none."""
-    if edited:
-        return State.UNBOUND, "question or evidence were edited since it was bound"
-    reference = bound.pins if bound else pins
-    states = [state_of(was, now) for was, now in zip(reference, pins, strict=True)]
-    if bound is None and not worst(states).holds:
-        missing = [at.document for at, state in zip(pins, states, strict=True) if not state.holds]
-        return State.UNBOUND, f"the evidence is not found in {', '.join(dict.fromkeys(missing))}"
-    fresh = [rival for rival in rivals if bound is not None and rival not in bound.rivals]
-    if fresh:
-        states.append(State.CONTESTED)
-    said = [
-        _said(was, now, state)
-        for was, now, state in zip(reference, pins, states, strict=False)
-        if state is not State.VALID
-    ]
-    said += [f"{rival.document} stands against it ({rival.kind})" for rival in fresh]
-    return worst(states), "; ".join(dict.fromkeys(said))
+def _fresh(
+    runtime: Runtime, name: str, rivals: Mapping[str, Sequence[Rival]], bound: Mapping[str, Bound]
+) -> dict[str, list[Rival]]:
+    """Returns the rivals that are new since their items were bound: not accepted then, and not in that version as is.
 
-
-def _said(was: Pin, now: Pin, state: State) -> str:
-    if state is State.MOVED and now.document != was.document:
-        return f"{was.document} is gone, its words stand in {now.document}"
-    words = {
-        State.MOVED: "the same words stand in another place or chunk",
-        State.CHANGED: "the words are no longer there",
-        State.GONE: "the document is no longer there",
+    Another model finds other documents, but it makes none of them new. Where the version is no longer there, every
+    rival that was not accepted is taken as new: a person looks once too often, not once too little.
+    """
+    unknown = {
+        item: [rival for rival in found if rival not in bound[item].rivals]
+        for item, found in rivals.items()
+        if item in bound
     }
-    return f"{was.document}: {words[state]}"
+    numbers = {bound[item].number for item, found in unknown.items() if found}
+    stood = {number: _contents(runtime, name, number) for number in numbers}
+    return {
+        item: [rival for rival in found if stood[bound[item].number].get(rival.document) != rival.content_sha256]
+        for item, found in unknown.items()
+        if found
+    }
+
+
+def _contents(runtime: Runtime, name: str, number: int) -> dict[str, str]:
+    """Returns the documents of a version with the digests of their texts; none where it is no longer there."""
+    try:
+        with runtime.store.open(f"{layout.version_path(name, number)}/{layout.DOCUMENTS}") as handle:
+            table = batches.read_table(handle, ["doc_id", "content_sha256"])
+    except FileNotFoundError:
+        return {}
+    return dict(zip(table["doc_id"].to_pylist(), table["content_sha256"].to_pylist(), strict=True))
 
 
 def _result(

@@ -16,10 +16,11 @@ from index import golden_gate
 from index.build import Built
 from index.evaluation import ItemResult
 from index.golden import GoldenItem
+from index.judging import Bound
 from index.manifest import GateResult, Manifest
 from ingestion.candidate import Candidate
 from ingestion.embedding import open_embedder
-from ingestion.evaluating import Bound, Evaluated, bound_of, evaluate, published, unpublished
+from ingestion.evaluating import Evaluated, bound_of, evaluate, published, unpublished
 from ingestion.golden import golden_items
 from ingestion.runtime import Runtime
 
@@ -47,7 +48,7 @@ def golden_gates(runtime: Runtime, candidate: Candidate, built: Built, draft: Ma
     before = None
     if candidate.served is not None:
         served = _served(runtime, candidate.served, items, spec, bound, edited)
-        before, bound = served.results, {**_provisional(served), **bound}
+        before, bound = served.results, {**_provisional(served, candidate.served.number), **bound}
     subject = unpublished(candidate.contract.name, open_embedder(runtime, candidate.space), built, draft)
     after = evaluate(runtime, subject, items, spec, bound, edited=edited).results
     return golden_gate.golden_gates(_limits(gate, spec), before, after)
@@ -76,10 +77,10 @@ def _served(
         )
 
 
-def _provisional(served: Evaluated) -> dict[str, Bound]:
+def _provisional(served: Evaluated, number: int) -> dict[str, Bound]:
     """Judges items that nobody has bound yet by where their evidence stands in the version that serves."""
     return {
-        item.id: Bound(pins=served.pins[item.id], rivals=frozenset(served.rivals[item.id]))
+        item.id: Bound(number=number, pins=served.pins[item.id], rivals=frozenset(served.rivals[item.id]))
         for item in served.results
         if item.counts and item.id in served.pins
     }

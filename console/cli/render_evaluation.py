@@ -134,7 +134,8 @@ def _signed(split: Mapping[str, float]) -> Iterator[str]:
 def _row(item: Json) -> tuple[Any, ...]:
     hits = ", ".join("-" if rank is None else str(rank) for rank in item["ranks"])
     state = Text(plain(item["state"]), style=_STYLES.get(item["state"], "yellow"))
-    return (item["id"], state, hits, f"{item['scores']['recall']:.2f}", item["why"])
+    recall = "-" if item["state"] == "unbound" else f"{item['scores']['recall']:.2f}"
+    return (item["id"], state, hits, recall, item["why"])
 
 
 def _fine(item: Json) -> bool:

@@ -15,7 +15,7 @@ from contracts.model import Contract
 from corpus.catalog import evaluations, versions
 from corpus.catalog.evaluations import BindingRecord, EvaluationRecord
 from corpus.catalog.records import VersionRecord
-from corpus.errors import ConfigurationError, EvaluationStale, StemmaError
+from corpus.errors import ConfigurationError, EvaluationStale, FingerprintMismatch, StemmaError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from corpus.types import utc_now
@@ -309,17 +309,20 @@ def _change(
     *,
     named: bool,
 ) -> Change | None:
-    """Compares with another version: asked now if it is there, by its stored results if it is gone."""
-    if runtime.store.exists(f"{layout.version_path(other.name, other.number)}/{layout.MANIFEST}"):
-        return compare(other.number, _evaluated(runtime, contract, items, other)[0].results, after)
+    """Compares with another version: asked now, or by its stored results if it or its model is gone."""
+    try:
+        if runtime.store.exists(f"{layout.version_path(other.name, other.number)}/{layout.MANIFEST}"):
+            return compare(other.number, _evaluated(runtime, contract, items, other)[0].results, after)
+    except (ConfigurationError, FingerprintMismatch):
+        pass  # its model cannot be loaded any more
     with runtime.catalog.reading() as tx:
         stored = evaluations.latest(tx, other.name, [other.number]).get(other.number)
     if stored is not None and stored.k == contract.evaluation.k:
         return compare(other.number, [ItemResult.from_json(item) for item in stored.report["results"]], after)
     if named:
         raise ConfigurationError(
-            f"{other.name} {layout.version_name(other.number)} is no longer there, and was never evaluated at k = "
-            f"{contract.evaluation.k}. Compare with another version (`stemma index list {other.name}`)."
+            f"{other.name} {layout.version_name(other.number)} or its model is no longer there, and it was never "
+            f"evaluated at k = {contract.evaluation.k}. Compare with another one (`stemma index list {other.name}`)."
         )
     return None
 

@@ -54,7 +54,12 @@ def test_a_bound_item_stays_as_it_is_until_it_is_bound_anew_with_a_reason(catalo
         with pytest.raises(ValueError, match="needs a reason"):
             evaluations.rebind(tx, "kb", [binding("q1", 4)], actor="ann", reason=" ", states={})
         evaluations.rebind(
-            tx, "kb", [binding("q1", 4, "c"), binding("q9", 4)], actor="ann", reason=" edited ", states={"q1": "changed"}
+            tx,
+            "kb",
+            [binding("q1", 4, "c"), binding("q9", 4)],
+            actor="ann",
+            reason=" edited ",
+            states={"q1": "changed"},
         )
     with catalog.reading() as tx:
         assert evaluations.bindings(tx, "kb")["q1"] == binding("q1", 4, "c")

@@ -143,6 +143,20 @@ def test_each_item_is_valid_moved_changed_gone_or_contested_after_a_release(proj
     assert (contested.uncontradicted, contested.counts) == (False, False)
 
 
+def test_a_rival_that_stood_there_when_an_item_was_bound_is_not_new(project: Golden) -> None:
+    project.write("terms", REFUNDS.replace("five working days", "ten working days").replace("# Refunds", "# Terms"))
+    project.start()
+    found = {item.id: item for item in stage.run(project.runtime, NAME).results}
+    assert (found["account"].state, found["account"].uncontradicted) == (State.VALID, False)
+    assert stage.rebase(project.runtime, NAME, reason="read them", items=["account"]).rebased == {"account": "valid"}
+
+    project.write("terms", REFUNDS.replace("five working days", "nine working days").replace("# Refunds", "# Terms"))
+    project.ingest()
+    assert project.states()["account"] == "contested", "an edited rival is another one"
+    stage.rebase(project.runtime, NAME, reason="read it again")
+    assert project.states()["account"] == "valid"
+
+
 def test_the_four_assumptions_are_checked(project: Golden) -> None:
     project.start(more=", k: 3, minScore: 0.99")
     found = stage.run(project.runtime, NAME).to_json()
@@ -321,6 +335,25 @@ def test_a_gate_over_items_that_all_lost_their_evidence_fails(project: Golden) -
         project.ingest()
     assert "golden-valid: expected at most 50.0%" in str(refused.value)
     assert project.live() == 1
+
+
+def test_what_another_search_finds_first_is_not_new(project: Golden) -> None:
+    """A wider search, as another model would be, finds a rival that stood there all the time."""
+    rival = REFUNDS.splitlines()[4].replace("five", "ten")
+    others = "\n\n".join(f"Parcel {number} of the catalogue of toys weighs {number} grams." for number in range(9))
+    project.write("toys", f"# Toys\n\n{others} {rival}\n")
+    project.start(more=", k: 1")
+    first = {item.id: item for item in stage.run(project.runtime, NAME).results}
+    assert first["account"].uncontradicted
+    project.set(more=", k: 50", version="1.2.0")
+    wider = {item.id: item for item in stage.run(project.runtime, NAME).results}
+    assert not wider["account"].uncontradicted
+    assert wider["account"].state is State.VALID
+    project.write("more", "# More\n\nSomething that was added, so that there is another version to look at here.\n")
+    project.ingest()
+    assert project.states()["account"] == "valid"
+    remove_version(project.runtime.store, NAME, 1)
+    assert project.states()["account"] == "contested", "nobody can say any more that it was there"
 
 
 def test_states_have_an_order_and_only_two_of_them_count() -> None:
