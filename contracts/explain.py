@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.evaluation import EvaluationSpec
+from contracts.evaluationwords import evaluation_in_words, golden_gate_in_words
 from contracts.model import CheckSpec, ContaminationGate, Contract
 from contracts.rules.table import RULE_ALIASES, RULES
 from contracts.text.problems import DocumentPath, Places
@@ -358,11 +360,13 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     alike = f"near duplicates share at least {contract.families.similarity:g} of their word groups (estimated Jaccard)"
     yield "families", alike, _property(value, "ragFamilies")
     yield "answers", _answers(contract), _property(value, "ragAnswers")
-    if contract.gates.contamination:
-        yield "gates", _contamination(contract.gates.contamination), _property(value, "ragGates")
+    if contract.gates.contamination or contract.gates.golden:
+        yield "gates", _gates(contract), _property(value, "ragGates")
     yield "origin", _asked(contract), _property(value, "ragOrigin")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()
+    if contract.evaluation != EvaluationSpec():
+        yield "evaluation", evaluation_in_words(contract.evaluation), _property(value, "ragEvaluation")
 
 
 def _answers(contract: Contract) -> str:
@@ -370,6 +374,16 @@ def _answers(contract: Contract) -> str:
     kept = "text and question are kept" if spec.text == "keep" else "only digests are kept, no text and no question"
     term = "without end" if spec.retention_days is None else f"for {days_words(spec.retention_days)}"
     return f"of answers served from the index {kept}, {term}"
+
+
+def _gates(contract: Contract) -> str:
+    contamination, golden = contract.gates.contamination, contract.gates.golden
+    return ". ".join(
+        (
+            *((_contamination(contamination),) if contamination else ()),
+            *((golden_gate_in_words(golden, contract.evaluation.k),) if golden else ()),
+        )
+    )
 
 
 def _contamination(gate: ContaminationGate) -> str:

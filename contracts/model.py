@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from contracts.evaluation import EvaluationSpec, GoldenEvidence, GoldenGate
 from corpus.types import OnFail, Severity
 
 Enforcement = Literal["block", "warn"]
@@ -294,6 +295,7 @@ class GateSpec:
     """Gates that a release passes only where the contract asks for them; None for one that is not run."""
 
     contamination: ContaminationGate | None = None
+    golden: GoldenGate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,12 +313,14 @@ class OriginSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenQuestion:
-    """A question whose answer somebody verified, and the documents that hold it."""
+    """A question whose answer somebody verified, the documents that hold it or the words in them, and its slices."""
 
     id: str
     question: str
     answer: str
     relevant_doc_ids: tuple[str, ...] = ()
+    evidence: tuple[GoldenEvidence, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +430,7 @@ class Contract:
         gates: Gates of a release beside those that every release passes.
         origin: What is asked about the origin of documents beside what is always asked.
         golden: Verified questions.
+        evaluation: How versions are evaluated by golden items.
         team: Who answers for it.
         roles: Who may do what with it.
         relationships: Foreign keys, of documents and of chunks.
@@ -466,6 +471,7 @@ class Contract:
     gates: GateSpec = dataclasses.field(default_factory=GateSpec)
     origin: OriginSpec = dataclasses.field(default_factory=OriginSpec)
     golden: tuple[GoldenQuestion, ...] = ()
+    evaluation: EvaluationSpec = dataclasses.field(default_factory=EvaluationSpec)
     team: tuple[Member, ...] = ()
     roles: tuple[Role, ...] = ()
     relationships: tuple[RelationSpec, ...] = ()

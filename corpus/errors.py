@@ -16,6 +16,7 @@ StemmaError
 ├── ReleaseError            a version that may not be published                       exit 1
 │   ├── GateFailed
 │   └── ConcurrentRelease   retryable
+├── EvaluationStale         golden items whose evidence no longer holds                exit 1
 ├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
 └── CatalogError            the system of record refused or is unreachable            exit 4
 
@@ -136,6 +137,10 @@ class ConcurrentRelease(ReleaseError):
     """Somebody else moved the alias first."""
 
     retryable = True
+
+
+class EvaluationStale(StemmaError):
+    """Fewer golden items hold in a served version than its contract asks."""
 
 
 class ContaminationAlarm(StemmaError):

@@ -1,7 +1,7 @@
 """Nightly: proves that each published index is still what its manifest says, and its model still the model.
 
 Digests and signature, canaries against the embedder of today, the audit log's chain. Beside that, how much of
-what its searches find is AI text: the figures are kept, and an alarm fails the task.
+what its searches find is AI text, and which golden items still hold: the figures are kept, and an alarm fails the task.
 Changes nothing else; a finding fails the task of that contract and of no other.
 """
 
@@ -50,9 +50,18 @@ def corpus_audit() -> None:
 
         return stage.watch(open_runtime(), contract).to_json()
 
+    @task
+    def evaluation(contract: str) -> ReceiptJson:
+        """Asks the golden questions of one index."""
+        from ingestion.runtime import open_runtime
+        from ingestion.stages import evaluation as stage
+
+        return stage.watch(open_runtime(), contract).to_json()
+
     names = chosen()
     audit.expand(contract=names)
     contamination.expand(contract=names)
+    evaluation.expand(contract=names)
 
 
 corpus_audit()

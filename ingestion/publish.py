@@ -25,6 +25,7 @@ from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
 from ingestion.cutover import inherited, parity_gates
 from ingestion.embedding import stored_canaries
+from ingestion.golden_gates import golden_gates
 from ingestion.origin_gates import origin_gates
 from ingestion.runtime import Runtime
 
@@ -129,6 +130,7 @@ def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str
     results = (*_gates(candidate, built, draft, force=force), *parity_gates(runtime, candidate, built, forced=force))
     gates.require(results)  # before questions are asked: a candidate that fails these is not worth a model
     results = (*results, *contamination_gate(runtime, candidate, built, draft))
+    results = (*results, *golden_gates(runtime, candidate, built, draft))
     gates.require(results)
     return manifest_of(built, facts, results)
 

@@ -33,6 +33,7 @@ from console.cli import (
     status,
     version,
 )
+from console.cli import eval as evaluation
 from console.cli.command import Answer, DebugOption, JsonOption, ProjectOption, share, show
 from console.cli.edge import guarded
 from console.cli.session import Session
@@ -64,6 +65,7 @@ NOUNS = (
     family,
     origin,
     index,
+    evaluation,
     reembed,
     answers,
     lineage,

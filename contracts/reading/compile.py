@@ -13,7 +13,7 @@ from typing import Any
 
 from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, NEVER_NULL, Build
 from contracts.model import CheckSpec, Contract, FieldSpec, GovernanceSpec, Statement
-from contracts.reading.context import read_golden, read_statements
+from contracts.reading.context import read_evaluation, read_golden, read_statements
 from contracts.reading.curation import (
     read_answers,
     read_families,
@@ -54,11 +54,11 @@ _VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}([.+-][0-9A-Za-z.+-]+)
 _OBJECTS = ("document", "chunk")
 
 
-def _checked(value: Any, sink: Sink) -> Node:
+def _checked(value: Any, sink: Sink) -> tuple[Node, Options]:
     check_standard(value, sink)
     root = Node(value, (), sink)
     check_everywhere(root)
-    return root
+    return root, read_options(root.get("customProperties"))
 
 
 def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, path: str) -> Contract:
@@ -71,8 +71,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         raw_yaml: The text it was parsed from.
         path: The file, for the record.
     """
-    root = _checked(value, sink)
-    options = read_options(root.get("customProperties"))
+    root, options = _checked(value, sink)
     sla = read_sla(root)
     context = _context(root, options)
     document, chunk = _objects(root)
@@ -113,6 +112,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         trust=read_trust(options.get("ragTrust")),
         answers=read_answers(options.get("ragAnswers")),
         golden=read_golden(blocks, fields),
+        evaluation=read_evaluation(options.get("ragEvaluation")),
         team=read_team(root),
         roles=read_roles(root),
         relationships=relationships,

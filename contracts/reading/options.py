@@ -31,9 +31,11 @@ PROPERTIES: Mapping[str, str] = {
     "ragChunker": "How documents are cut: {strategy, maxTokens, overlap}.",
     "ragEmbedding": "Says the embedding again, for readers of the older form: {model, revision, dimension, chunker}.",
     "ragEnforcement": "block, or warn to report and hold nothing back.",
+    "ragEvaluation": "How versions are evaluated by golden items: {golden: FILE, k, minScore, minValid}.",
     "ragFamilies": "From which similarity on two texts are near duplicates: {similarity}, 0.5 to 1.",
     "ragGates": "Gates of a release: {contamination: {maxExposure, maxAmplification, maxExposureRise, maxAllAiShare, "
-    "k}}; without it none of these is run.",
+    "k}; golden: {maxRecallDrop, maxMrrDrop, maxIntervalDrop, maxSliceDrop, minRecall, minMrr, maxInvalid}}; without "
+    "it none of these is run.",
     "ragGovernance": "Governance fields: {required, defaults, maxValidationAgeDays}.",
     "ragGuards": "Limits that stop a run: {maxRemovedShare, minDocuments}.",
     "ragIndex": "How vectors are indexed: {factory}.",

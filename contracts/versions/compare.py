@@ -18,6 +18,7 @@ from contracts.text.timing import days_words
 from contracts.versions.changes import Change, Kind, Telling, added, edited, removed
 from contracts.versions.checks import check_changes, fields_of, on_hold, unheld
 from contracts.versions.columns import field_changes
+from contracts.versions.evaluation import evaluation_changes, golden_gate_changes
 from contracts.versions.globs import covers
 from contracts.versions.words import text_changes
 from corpus.types import OnFail
@@ -377,6 +378,7 @@ def _gates(old: Contract, new: Contract) -> Iterator[Change]:
     if was.k != now.k:
         why = "another number of hits is looked at before a release."
         yield edited("ragGates.contamination.k", was.k, now.k, "notice", why)
+    yield from golden_gate_changes(old, new)
 
 
 def _asked(old: Contract, new: Contract) -> Iterator[Change]:
@@ -473,6 +475,7 @@ DIFFERS: Mapping[str, Differ] = {
     "gates": _gates,
     "origin": _asked,
     "golden": _golden,
+    "evaluation": evaluation_changes,
     "team": _team,
     "roles": _roles,
     "relationships": _relationships,

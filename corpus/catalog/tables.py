@@ -459,6 +459,36 @@ class ContaminationRow(Base):
     alarms: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
 
 
+class GoldenBindingRow(Base):
+    """Where the evidence of one golden item stood when it was bound; digests and offsets, no text."""
+
+    __tablename__ = "golden_bindings"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    item: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int] = mapped_column(Integer)
+    bound_at: Mapped[datetime] = mapped_column(UtcTime)
+    pins: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    rivals: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+
+
+class EvaluationRow(Base):
+    """How one version answered the golden items, and when that was measured."""
+
+    __tablename__ = "evaluations"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    measured_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    k: Mapped[int] = mapped_column(Integer)
+    compared_with: Mapped[int | None] = mapped_column(Integer)
+    items: Mapped[int] = mapped_column(Integer)
+    holding: Mapped[int] = mapped_column(Integer)
+    ndcg: Mapped[float | None] = mapped_column(Float)
+    recall: Mapped[float | None] = mapped_column(Float)
+    mrr: Mapped[float | None] = mapped_column(Float)
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class AuditRow(Base):
     """One link of the audit log's hash chain."""
 

@@ -7,6 +7,7 @@ alias where it is; the candidate is kept out of the home, and its figures are in
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import IO
 
 from contracts.model import Contract
@@ -71,12 +72,14 @@ def release(
     if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served):
         return _receipt(candidate, run_id, "held", candidate.served)
     from ingestion.publish import publish  # noqa: PLC0415 - faiss loads only when there is something to build
+    from ingestion.stages.evaluation import after_release  # noqa: PLC0415 - as above
 
     progress.start("releasing", 1)
     version = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force)
     progress.advance()
     progress.done()
-    return _receipt(candidate, run_id, "published", version)
+    receipt = _receipt(candidate, run_id, "published", version)
+    return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version)})
 
 
 def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reason: str) -> Receipt:

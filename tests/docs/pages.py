@@ -25,6 +25,7 @@ STORY = (
     "docs/operations.md",
     "docs/contamination.md",
     "docs/reembed.md",
+    "docs/evaluation.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
