@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.errors import IntegrityError
 from corpus.storage import Store
 from index import layout
+
+_UTC = pa.timestamp("us", tz="UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 CHUNK_COLUMNS = (
     "chunk_id",
@@ -69,13 +72,10 @@ def find_chunk(
     """
     with _opened(store, name, number, layout.CHUNKS) as file:
         for group in range(file.num_row_groups):
-            ids = file.read_row_group(group, columns=["chunk_id"])["chunk_id"]
-            place = pc.index(ids, chunk_id).as_py()
-            if place >= 0:
-                found: list[dict[str, Any]] = (
-                    file.read_row_group(group, columns=list(columns)).slice(place, 1).to_pylist()
-                )
-                return found[0]
+            ids = _values(file, group, "chunk_id")
+            if chunk_id in ids:
+                place = ids.index(chunk_id)
+                return _rows(file, group, columns, place, 1)[0]
     return None
 
 
@@ -96,10 +96,31 @@ def _of_document(file: pq.ParquetFile, doc_id: str, columns: Sequence[str]) -> l
     wanted = list(dict.fromkeys(("doc_id", *columns)))
     rows: list[dict[str, Any]] = []
     for group in _groups(file, doc_id):
-        mask = pc.equal(file.read_row_group(group, columns=["doc_id"])["doc_id"], doc_id)
-        if pc.any(mask).as_py():
-            rows += file.read_row_group(group, columns=wanted).filter(mask).to_pylist()
+        ids = _values(file, group, "doc_id")
+        if doc_id in ids:  # sorted, so that they lie side by side
+            first = ids.index(doc_id)
+            rows += _rows(file, group, wanted, first, ids.count(doc_id))
     return rows
+
+
+def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str], first: int, count: int) -> list[dict[str, Any]]:
+    """Returns some rows of a row group; times are read as numbers, because Arrow would import pandas to read them."""
+    table = file.read_row_group(group, columns=list(columns)).slice(first, count).combine_chunks()
+    values: dict[str, list[Any]] = {}
+    for field, column in zip(table.schema, table.columns, strict=True):
+        chunks = column.chunks
+        if field.type == _UTC:
+            micros = [value for chunk in chunks for value in chunk.view(pa.int64()).to_pylist()]
+            values[field.name] = [None if value is None else _EPOCH + timedelta(microseconds=value) for value in micros]
+        else:
+            values[field.name] = [value for chunk in chunks for value in chunk.to_pylist()]
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def _values(file: pq.ParquetFile, group: int, column: str) -> list[str]:
+    """Returns one column of a row group; compared in Python, because Arrow's functions would import pandas."""
+    values: list[str] = file.read_row_group(group, columns=[column])[column].to_pylist()
+    return values
 
 
 def _groups(file: pq.ParquetFile, doc_id: str) -> Iterator[int]:

@@ -163,9 +163,7 @@ def _difference(data: Json, documents: RenderableType) -> RenderableType:
         _titled("Why", _causes(data["causes"])) if data["causes"] else Text("The documents are the same."),
         _titled("Contract", _clauses(data)) if data["clauses"] or data["clauses_unknown"] else None,
         _titled("Parameters", _parts(data["parts"])) if data["parts"] else None,
-        _titled("Documents", _documents(data) if data["list_documents"] else _summary(data))
-        if data["causes"]
-        else None,
+        _titled("Documents", documents) if data["causes"] else None,
     )
 
 

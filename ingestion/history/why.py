@@ -299,7 +299,7 @@ def _outside(history: History, asked: VersionRecord | None, presence: Presence, 
             next=f"stemma ingest {history.name}",
         )
     if decision is None:
-        return _later(number, presence, known)
+        return _later(history, asked, presence, known)
     if decision.outcome in _OUTCOMES:
         return _held_back(history, number, decision, known)
     if presence.held and presence.held[0].record.number < asked.number:
@@ -320,24 +320,37 @@ def _outside(history: History, asked: VersionRecord | None, presence: Presence, 
     )
 
 
-def _later(number: str, presence: Presence, known: _Known) -> _Answer:
-    first = known.decisions[-1] if known.decisions else None
+def _later(history: History, asked: VersionRecord, presence: Presence, known: _Known) -> _Answer:
+    number = version_name(asked.number)
+    first, last = (known.decisions[-1], known.decisions[0]) if known.decisions else (None, None)
     came = f" It was first decided on {_day(first.decided_at)} (run {first.run_id})." if first else ""
-    brought = (
-        f" {version_name(presence.held[0].record.number)} is the first version that holds it." if presence.held else ""
-    )
+    if presence.held:
+        brought = f" {version_name(presence.held[0].record.number)} is the first version that holds it."
+        return _Answer(
+            state="later", answer=f"nothing was known of it when {number} was built.{came}{brought}", decision=first
+        )
+    if last is not None and last.outcome in _OUTCOMES:
+        return _held_back(history, number, last, known, stood=False)
+    if asked is not history.versions[0]:
+        return _Answer(state="later", answer=f"nothing was known of it when {number} was built.{came}", decision=first)
     return _Answer(
-        state="later", answer=f"nothing was known of it when {number} was built.{came}{brought}", decision=first
+        state="waiting",
+        answer=f"it came after {number} was built, and no version was built since.{came}",
+        decision=last,
+        next=f"stemma index release {history.name}",
     )
 
 
-def _held_back(history: History, number: str, decision: DecisionRecord, known: _Known) -> _Answer:
+def _held_back(
+    history: History, number: str, decision: DecisionRecord, known: _Known, *, stood: bool = True
+) -> _Answer:
     codes = [str(reason["code"]) for reason in decision.reasons]
     superseded = [item for item in known.relations if item.kind in HOLDING and item.kind in codes]
     state = "superseded" if superseded else _OUTCOMES[decision.outcome]
     by = f" by {decision.actor}" if decision.actor != "stemma" else ""
     first = next((str(reason["message"]) for reason in decision.reasons if reason["code"] != "override"), "")
     told = f": {first}" if first else ""
+    when = f"which stood when {number} was built" if stood else f"after {number} was built"
     instead = ", ".join(
         sorted({item.other_id if item.doc_id == decision.doc_id else item.doc_id for item in superseded})
     )
@@ -345,7 +358,7 @@ def _held_back(history: History, number: str, decision: DecisionRecord, known: _
     return _Answer(
         state=state,
         answer=f"it was {_OUTCOMES[decision.outcome]}{by} on {_day(decision.decided_at)} (run {decision.run_id}), "
-        f"which stood when {number} was built{told}.{in_place}".replace("..", "."),
+        f"{when}{told.removesuffix('.')}.{in_place}",
         decision=decision,
         next=f"stemma quarantine show {history.name} {decision.doc_id}",
     )
@@ -354,9 +367,10 @@ def _held_back(history: History, number: str, decision: DecisionRecord, known: _
 def _never(runtime: Runtime, history: History, known: _Known, subject: str) -> _Answer:
     """Answers for what no run has ever listed: what the contract's globs say of it, and whether it is there."""
     contract = contract_or_none(runtime, history.name)
-    if contract is None or known.near:
-        mean = f" Did you mean {' or '.join(map(repr, known.near))}?" if known.near else ""
-        return _Answer(state="unknown", answer=f"no run of {history.name} has ever listed {subject!r}.{mean}")
+    mean = f" Did you mean {' or '.join(map(repr, known.near))}?" if known.near else ""
+    unknown = _Answer(state="unknown", answer=f"no run of {history.name} has ever listed {subject!r}.{mean}")
+    if contract is None:
+        return unknown
     matches, there = _globs(contract, subject), _listed(runtime, contract, subject)
     if matches:
         return _Answer(
@@ -370,6 +384,8 @@ def _never(runtime: Runtime, history: History, known: _Known, subject: str) -> _
             answer=f"{subject!r} is in the source, and no run has listed it yet.",
             next=f"stemma ingest {history.name}",
         )
+    if known.near:
+        return unknown
     return _Answer(
         state="unknown",
         answer=f"no run has ever listed {subject!r}; the contract's globs would take it, and it is not in the source.",
