@@ -7,6 +7,7 @@ file whose digest was not compared.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from corpus.errors import ConfigurationError, DigestMismatch, IntegrityError
@@ -83,6 +84,17 @@ def verify_version(
     for file, ref in verified.manifest.files.items():
         _check(f"{folder}/{file}", ref, _stream_ref(store, f"{folder}/{file}"))
     return verified
+
+
+def verify_files(store: Store, manifest: Manifest, files: Iterable[str]) -> None:
+    """Checks the digests of some files of a version whose manifest is trusted already, in bounded memory.
+
+    Raises:
+        DigestMismatch: A file is missing or altered.
+    """
+    folder = layout.version_path(manifest.name, manifest.number)
+    for file in files:
+        _check(f"{folder}/{file}", manifest.files[file], _stream_ref(store, f"{folder}/{file}"))
 
 
 def read_checked(store: Store, folder: str, name: str, ref: FileRef) -> bytes:

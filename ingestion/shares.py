@@ -60,13 +60,14 @@ class _Tally:
                 self.read.setdefault(str(item["detail"].get("card", "")), Counter())[item["code"]] += 1
 
 
-def shares(runtime: Runtime, contract: str, by: By) -> list[dict[str, Any]]:
+def shares(runtime: Runtime, contract: str, by: By, *, number: int | None = None) -> list[dict[str, Any]]:
     """Returns the shares of one contract, of each of its sources, or of each of its index versions.
 
     Args:
         runtime: The project.
         contract: Name of the contract.
         by: What to tell apart.
+        number: With `by` version: only this one; None for all.
 
     Returns:
         One object for each, by name: `group`, `documents`, and under `declared`, `matched`, `residue`, `suspected`,
@@ -78,7 +79,7 @@ def shares(runtime: Runtime, contract: str, by: By) -> list[dict[str, Any]]:
     """
     known = cards(runtime.store, runtime.settings.trusted_keys)
     tallies: dict[str, _Tally] = {}
-    rows = _of_versions(runtime, contract) if by == "version" else _standing(runtime, contract)
+    rows = _of_versions(runtime, contract, number) if by == "version" else _standing(runtime, contract)
     for label, row in rows:
         name = {"contract": contract, "source": row["source_system"] or ""}.get(by, label)
         tallies.setdefault(name, _Tally()).add(row)
@@ -98,10 +99,10 @@ def _standing(runtime: Runtime, contract: str) -> Iterator[tuple[str, Row]]:
                     yield "", row
 
 
-def _of_versions(runtime: Runtime, contract: str) -> Iterator[tuple[str, Row]]:
+def _of_versions(runtime: Runtime, contract: str, only: int | None) -> Iterator[tuple[str, Row]]:
     with runtime.catalog.reading() as tx:
         numbers = [version.number for version in versions.all_of(tx, contract)]
-    for number in numbers:
+    for number in numbers if only is None else [only]:
         folder = version_path(contract, number)
         if not runtime.store.exists(f"{folder}/{MANIFEST}"):
             continue

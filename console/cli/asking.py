@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from console.cli.command import Json
-from corpus.catalog import embedders
 from corpus.catalog.records import VersionRecord
-from corpus.errors import ConfigurationError, FingerprintMismatch
-from corpus.seams import Embedder
-from index.embedders.registry import load_embedder
+from corpus.errors import ConfigurationError
 from index.reader import Hit, open_index
 from index.signing import TrustStore
+from ingestion.history.replay import embedder_of
 from ingestion.runtime import Runtime
 
 
@@ -40,7 +38,7 @@ def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: M
         version.name,
         version=version.number,
         trust=TrustStore.from_folder(runtime.settings.trusted_keys),
-        embedder=_embedder(runtime, version),
+        embedder=embedder_of(runtime, version),
     )
     hits = reader.search(text, k=k, where=where)
     return {
@@ -57,15 +55,3 @@ def _hit(rank: int, hit: Hit) -> Json:
     found = asdict(hit)
     found["headings"] = list(hit.headings)
     return {"rank": rank, **found}
-
-
-def _embedder(runtime: Runtime, version: VersionRecord) -> Embedder:
-    with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, version.embedder_fingerprint)
-    if space is None:
-        raise FingerprintMismatch(
-            f"the catalog does not know the model of {version.name} v{version.number:06d} "
-            f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
-        )
-    settings = runtime.settings
-    return load_embedder(space.model, revision=space.revision or None, precision=settings.precision)

@@ -6,23 +6,15 @@ from typing import Annotated
 
 import typer
 
-from console.cli import contamination, render, render_index
-from console.cli.command import Json, Result, command, group
+from console.cli import contamination, index_queries, render, render_index
+from console.cli.command import Result, command, group
 from console.cli.session import Session, pairs
-from console.cli.versions import Index, known_indexes, open_one, version_row
+from console.cli.versions import Index, open_one
 from corpus.errors import EXIT_INTEGRITY, EXIT_OK
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the index, which is that of its contract.")]
-AnyNameArgument = Annotated[str | None, typer.Argument(metavar="NAME", help="Name of an index; default: all.")]
 VersionText = "a number, or an alias such as live"
 VersionArgument = Annotated[str, typer.Argument(metavar="VERSION", help=f"The version: {VersionText}.")]
-AnyVersionArgument = Annotated[
-    str | None, typer.Argument(metavar="VERSION", help=f"The version: {VersionText}; default: live.")
-]
-BeforeArgument = Annotated[
-    str | None, typer.Argument(metavar="BEFORE", help="The one version; default: the one that AFTER follows.")
-]
-AfterArgument = Annotated[str | None, typer.Argument(metavar="AFTER", help="The other version; default: live.")]
 QuestionArgument = Annotated[str, typer.Argument(metavar="TEXT", help="What to look for.")]
 AliasOption = Annotated[str, typer.Option("--alias", metavar="ALIAS", help="The alias.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
@@ -51,9 +43,7 @@ ForceOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds the group to the app."""
     nouns = group(app, "index", "Look at versions, ask them, and say which one serves.")
-    command(nouns, "list", examples=("index list", "index list handbook"))(list_versions)
-    command(nouns, "show", examples=("index show handbook", "index show handbook 3 --json"))(show)
-    command(nouns, "diff", examples=("index diff handbook", "index diff handbook 1 3"))(diff)
+    index_queries.attach(nouns)
     examples: tuple[str, ...] = (
         "index query handbook 'how long is the refund window?'",
         "index query handbook 'refunds' --k 3 --where origin=digitalCreation --where owner=legal",
@@ -68,44 +58,6 @@ def register(app: typer.Typer) -> None:
     command(nouns, "rollback", examples=examples)(rollback)
     examples = ("index release handbook", "index release handbook --force --reason 'corpus was halved on purpose'")
     command(nouns, "release", examples=examples)(release)
-
-
-def list_versions(session: Session, name: AnyNameArgument = None) -> Result:
-    """List versions, newest first, and the aliases that point to them."""
-    runtime = session.runtime()
-    with runtime.catalog.reading() as tx:
-        names = [name] if name else known_indexes(runtime, tx)
-        opened = [open_one(runtime, tx, each) for each in names]
-    data: Json = {"versions": [row for index in opened for row in index.rows()]}
-    if not data["versions"]:
-        data["next"] = f"stemma ingest {name or (names[0] if names else 'NAME')}"
-    return Result(data=data, view=render_index.versions)
-
-
-def show(session: Session, name: NameArgument, version: AnyVersionArgument = None) -> Result:
-    """Show what a version holds and how it was judged."""
-    index = _opened(session, name)
-    found = index.resolve(version or "live")
-    return Result(
-        data={**version_row(found, index), "manifest": render.record_json(found.manifest)}, view=render_index.version
-    )
-
-
-def diff(session: Session, name: NameArgument, before: BeforeArgument = None, after: AfterArgument = None) -> Result:
-    """Show what differs between two versions, and why.
-
-    Without versions: what serves now, against the version that it follows.
-    """
-    from index.diff import diff_versions  # noqa: PLC0415 - help must not load pyarrow
-    from index.manifest import Manifest  # noqa: PLC0415
-
-    runtime = session.runtime()
-    index = _opened(session, name)
-    later = index.resolve(after or "live")
-    earlier = index.resolve(before) if before else index.before(later)
-    pair = (Manifest.from_json(version.manifest) for version in (earlier, later))
-    found = diff_versions(runtime.store, *pair)
-    return Result(data=found.to_json(), view=render_index.difference)
 
 
 def query(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from console.cli.render import COUNTS, Json, facts, next_step, origin, page, plain, size, table, when, word
+from console.cli.render import Json, next_step, origin, page, plain, table, when, word
 
 SNIPPET = 240
 """Characters of a hit's text that are shown; `--json` gives all of it."""
@@ -35,88 +35,6 @@ def versions(data: Json) -> RenderableType:
     ]
     columns = ("index", "version", "alias", "documents", "chunks", "model", "created (UTC)")
     return page(table(columns, rows, numbers=("documents", "chunks")), next_step(data))
-
-
-def version(data: Json) -> RenderableType:
-    """Returns one version: what is inside, where it came from, how it was judged."""
-    manifest = data["manifest"]
-    contents, index, run = manifest["contents"], manifest["index"], manifest["run"]
-    pairs = {
-        "version": f"{data['name']} v{data['number']:06d}  {' '.join(f'<- {alias}' for alias in data['aliases'])}",
-        "state": data["state"],
-        "created": f"{when(manifest['created_at'])} UTC by {run['actor']}, run {run['run_id']}",
-        "follows": f"v{manifest['previous']:06d}" if manifest["previous"] else "nothing: it is the first",
-        "contract": f"{manifest['contract']['name']} {manifest['contract']['version']}",
-        "contents": f"{contents['documents']} documents, {contents['chunks']} chunks, {contents['tokens']} tokens",
-        "model": f"{data['model']}, {index['dimension']} numbers, {index['factory']}, {index['metric']}",
-        "manifest": data["manifest_sha256"],
-        "identity": manifest["identity"],
-    }
-    return page(
-        facts(pairs),
-        _titled("Origin", _origins(manifest["origin"])),
-        _titled("Quality and freshness", _distributions(manifest)),
-        _titled("Where every document of the run went", _balance(manifest["conservation"])),
-        _titled("Gates", _gates(manifest["gates"])),
-        _titled("Fingerprints", facts({role: ref["digest"] for role, ref in manifest["fingerprints"].items()})),
-        _titled("Files", _files(manifest["files"])),
-    )
-
-
-def _titled(title: str, part: RenderableType) -> RenderableType:
-    return page(Padding(Text(title, style="bold"), (1, 0, 0, 0), expand=False), part)
-
-
-def _origins(mix: Json) -> RenderableType:
-    kinds = sorted({*mix["documents"], *mix["chunks"]})
-    rows = [(origin(kind), mix["documents"].get(kind, 0), mix["chunks"].get(kind, 0)) for kind in kinds]
-    share = mix["ai_share_chunks"]
-    line = f"AI share of chunks: {share['declared']:.1%} declared, {share['matched']:.1%} matched"
-    return page(table(("origin", "documents", "chunks"), rows, numbers=("documents", "chunks")), Text(line))
-
-
-def _distributions(manifest: Json) -> RenderableType:
-    rows = []
-    for name in ("quality", "freshness"):
-        found = manifest[name]
-        quantiles = found["quantiles"]
-        rows.append((name, found["count"], found["missing"], *(quantiles.get(key) for key in ("min", "p50", "max"))))
-    return table(("", "known", "missing", "least", "median", "most"), rows, numbers=("known", "missing"))
-
-
-def _balance(counts: Json) -> RenderableType:
-    return table(COUNTS, [[counts[name] for name in COUNTS]], numbers=COUNTS)
-
-
-def _gates(gates: Sequence[Json]) -> RenderableType:
-    rows = [
-        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in gates
-    ]
-    return table(("", "gate", "expected", "found"), rows)
-
-
-def _files(files: Mapping[str, Json]) -> RenderableType:
-    rows = [(name, size(ref["size"]), ref["sha256"]) for name, ref in sorted(files.items())]
-    return table(("file", "size", "sha256"), rows, numbers=("size",))
-
-
-def difference(data: Json) -> RenderableType:
-    """Returns what differs between two versions, and what made the difference."""
-    kinds = ("added", "removed", "rewritten", "retagged", "rescored", "governed")
-    rows = [(kind, len(data[kind]), _some(data[kind])) for kind in kinds if data[kind]]
-    chunks = data["chunks"]
-    pairs = {
-        "from, to": f"{data['name']} v{data['before']:06d} -> v{data['after']:06d}",
-        "changed": ", ".join(data["changed"]) or "nothing",
-        "chunks": f"{chunks['add']} added, {chunks['keep']} kept, {chunks['drop']} dropped",
-    }
-    documents = table(("documents", "", "which"), rows, numbers=("",)) if rows else Text("The documents are the same.")
-    return page(facts(pairs), documents)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def hits(data: Json) -> RenderableType:

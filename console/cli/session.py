@@ -6,7 +6,6 @@ Everything is opened on demand and heavy things are imported here, inside the me
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from corpus.errors import ConfigurationError
+from corpus.naming import require_known
 
 if TYPE_CHECKING:
     from corpus.settings import Settings
     from ingestion.progress import Progress
     from ingestion.runtime import Runtime
+
+__all__ = ["Session", "pairs", "require_known"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,25 +87,3 @@ def pairs(texts: Iterable[str], option: str) -> list[tuple[str, str]]:
         if not field.strip() or not value.strip():
             raise ConfigurationError(f"{option} {text!r} is not of the form FIELD=VALUE.")
     return [(field.strip(), value.strip()) for _, field, _, value in split]
-
-
-def require_known(what: str, name: str, known: Iterable[str], hint: str) -> None:
-    """Refuses a name that is not among the known ones.
-
-    Args:
-        what: What is named, for the message.
-        name: As typed.
-        known: The names that exist.
-        hint: The next step when none is near.
-
-    Raises:
-        ConfigurationError: The name is unknown; the message holds the nearest ones.
-    """
-    names = sorted(set(known))
-    if name in names:
-        return
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-    if near:
-        raise ConfigurationError(f"no {what} {name!r}. Did you mean {' or '.join(map(repr, near))}?")
-    listed = f" Known: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}." if names else ""
-    raise ConfigurationError(f"no {what} {name!r}.{listed} {hint}".rstrip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session as Transaction
 
     from corpus.catalog.records import VersionRecord
+    from ingestion.history.opened import History
     from ingestion.runtime import Runtime
-
-_NUMBER = re.compile(r"^v?0*([1-9]\d{0,8})$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +42,9 @@ class Index:
         Raises:
             ConfigurationError: There is none; the message says which there are.
         """
-        if not self.versions:
-            raise ConfigurationError(f"index {self.name!r} has no version yet. Run `stemma ingest {self.name}`.")
-        match = _NUMBER.match(text)
-        number = int(match.group(1)) if match else self.aliases.get(text)
-        found = next((version for version in self.versions if version.number == number), None)
-        if found is None:
-            numbers = ", ".join(str(version.number) for version in reversed(self.versions))
-            aliases = ", ".join(sorted(self.aliases)) or "none"
-            raise ConfigurationError(
-                f"index {self.name!r} has no version {text!r}. Versions: {numbers}. Aliases: {aliases}."
-            )
-        return found
+        from ingestion.history.opened import resolve  # noqa: PLC0415 - help must not load it
+
+        return resolve(self.name, self.versions, self.aliases, text)
 
     def before(self, version: VersionRecord) -> VersionRecord:
         """Returns the version that another one follows, or the nearest older one that is left.
@@ -99,12 +88,8 @@ class Index:
         numbers = set(self.aliases.values())
         return [version for version in self.versions if version.number in numbers]
 
-    def rows(self) -> list[Json]:
-        """Returns every version as a JSON object, newest first."""
-        return [version_row(version, self) for version in self.versions]
 
-
-def version_row(version: VersionRecord, index: Index) -> Json:
+def version_row(version: VersionRecord, index: Index | History) -> Json:
     """Returns one version as a JSON object, without its manifest."""
     return {
         "name": version.name,
@@ -130,6 +115,7 @@ def open_one(runtime: Runtime, tx: Transaction, name: str) -> Index:
         ConfigurationError: No contract has that name; the message holds the nearest.
     """
     from corpus.catalog import embedders, versions  # noqa: PLC0415 - help must not load SQLAlchemy
+    from ingestion.history.opened import known_indexes  # noqa: PLC0415
 
     known = known_indexes(runtime, tx)
     require_known("index", name, known, "Make a contract with `stemma contract new NAME --path '...'`.")
@@ -143,11 +129,3 @@ def open_one(runtime: Runtime, tx: Transaction, name: str) -> Index:
         served={state.alias: versions.served(tx, name, state.alias) for state in versions.aliases(tx, name)},
         models=models,
     )
-
-
-def known_indexes(runtime: Runtime, tx: Transaction) -> list[str]:
-    """Returns the names of all indexes: contracts that exist, and those that once ran."""
-    from corpus.catalog import contracts  # noqa: PLC0415 - help must not load SQLAlchemy
-    from ingestion.discovery import discover  # noqa: PLC0415
-
-    return sorted({*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))})

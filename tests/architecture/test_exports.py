@@ -25,6 +25,7 @@ PUBLIC = (
     "index.signing",
     "ingestion.marking",
     "ingestion.pipeline",
+    "ingestion.queries",
     "ingestion.recording",
     "ingestion.runtime",
     "ingestion.stages.answers",

@@ -26,6 +26,7 @@ STORY = (
     "docs/contamination.md",
     "docs/reembed.md",
     "docs/evaluation.md",
+    "docs/queries.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 

@@ -1,12 +1,15 @@
 """A home with segments and versions, made by the test itself."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -23,6 +26,10 @@ from index.release import publish, seal
 from index.signing import TrustStore, generate_keypair, load_signer
 
 NAME = "handbook"
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads(files("index").joinpath("schemas/manifest.schema.json").read_bytes())
+)
+"""The published schema: every manifest that a test makes has to follow it."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +230,7 @@ class World:
         with self.store.scratch() as scratch:
             built = self.build(scratch, active)
             manifest = manifest_of(built, self.facts(number, **facts))
+            SCHEMA.validate(json.loads(manifest.to_bytes()))
             seal(built.folder, manifest, load_signer(self.key) if signed else None)
             digest = publish(self.store, manifest.name, number, built.folder)
         if alias:

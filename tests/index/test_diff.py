@@ -35,7 +35,8 @@ def test_every_kind_of_change_is_named(world, make_doc):
     assert (found.chunks.add, found.chunks.keep, found.chunks.drop) == (3, 6, 2)
     assert found.changed == ("corpus",)
     assert json.loads(found.to_bytes()) == json.loads(json.dumps(found.to_json()))
-    assert found.to_json()["chunks"] == {"add": 3, "keep": 6, "drop": 2}
+    assert found.to_json()["chunks"] == {"add": 3, "keep": 6, "drop": 2, "retagged": 1, "rescored": 1}
+    assert found.same == 1
 
 
 def test_the_same_documents_do_not_differ(world, docs):
