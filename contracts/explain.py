@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.lifecycle_words import lifecycle_words
 from contracts.model import CheckSpec, ContaminationGate, Contract
 from contracts.rules.table import RULE_ALIASES, RULES
 from contracts.text.problems import DocumentPath, Places
@@ -360,6 +361,8 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     yield "answers", _answers(contract), _property(value, "ragAnswers")
     if contract.gates.contamination:
         yield "gates", _contamination(contract.gates.contamination), _property(value, "ragGates")
+    for part, words, name in lifecycle_words(contract):
+        yield part, words, _property(value, name)
     yield "origin", _asked(contract), _property(value, "ragOrigin")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()

@@ -15,6 +15,7 @@ StemmaError
 │   └── FingerprintMismatch
 ├── ReleaseError            a version that may not be published                       exit 1
 │   ├── GateFailed
+│   ├── ApprovalMissing
 │   └── ConcurrentRelease   retryable
 ├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
 └── CatalogError            the system of record refused or is unreachable            exit 4
@@ -130,6 +131,10 @@ class ReleaseError(StemmaError):
 
 class GateFailed(ReleaseError):
     """A gate found the candidate version not fit to be served."""
+
+
+class ApprovalMissing(ReleaseError):
+    """A version that not enough persons have approved yet."""
 
 
 class ConcurrentRelease(ReleaseError):

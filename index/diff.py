@@ -85,19 +85,21 @@ class VersionDiff:
         return canonical_json(self.to_json())
 
 
-def diff_versions(store: Store, before: Manifest, after: Manifest) -> VersionDiff:
+def diff_versions(store: Store, before: Manifest, after: Manifest, *, after_folder: str = "") -> VersionDiff:
     """Compares two published versions of one index.
 
     Args:
         store: The home.
         before: Manifest of the one version, verified by the caller (`index.verify`).
         after: Manifest of the other.
+        after_folder: Where its files are; empty for those of the published version of its number.
     """
+    folders = (_folder(before), after_folder or _folder(after))
     kinds: dict[str, list[str]] = {
         kind: [] for kind in ("added", "removed", "rewritten", "retagged", "rescored", "governed")
     }
     with ExitStack() as stack:
-        old, new = (_documents(store, manifest, stack) for manifest in (before, after))
+        old, new = (_documents(store, folder, stack) for folder in folders)
         for doc_id, left, right in _merge(old, new):
             for kind in _kinds(left, right):
                 kinds[kind].append(doc_id)
@@ -106,7 +108,7 @@ def diff_versions(store: Store, before: Manifest, after: Manifest) -> VersionDif
         before=before.number,
         after=after.number,
         changed=what_changed(before, after),
-        chunks=_chunk_counts(store, before, after),
+        chunks=_chunk_counts(store, folders),
         **{kind: tuple(ids) for kind, ids in kinds.items()},
     )
 
@@ -126,32 +128,33 @@ def _kinds(old: dict[str, Any] | None, new: dict[str, Any] | None) -> Iterator[s
             yield kind
 
 
-def _chunk_counts(store: Store, before: Manifest, after: Manifest) -> ChunkCounts:
+def _folder(manifest: Manifest) -> str:
+    return layout.version_path(manifest.name, manifest.number)
+
+
+def _chunk_counts(store: Store, folders: tuple[str, str]) -> ChunkCounts:
     add = keep = drop = 0
     with ExitStack() as stack:
-        old, new = (_chunks(store, manifest, stack) for manifest in (before, after))
+        old, new = (_chunks(store, folder, stack) for folder in folders)
         for _, left, right in _merge(old, new):
             plan = plan_version(left or {}, right or {})
             add, keep, drop = add + len(plan.add), keep + len(plan.keep), drop + len(plan.drop)
     return ChunkCounts(add=add, keep=keep, drop=drop)
 
 
-def _documents(store: Store, manifest: Manifest, stack: ExitStack) -> Iterator[tuple[str, dict[str, Any]]]:
-    for row in _rows(store, manifest, layout.DOCUMENTS, _DOCUMENT_COLUMNS, stack):
+def _documents(store: Store, folder: str, stack: ExitStack) -> Iterator[tuple[str, dict[str, Any]]]:
+    for row in _rows(store, folder, layout.DOCUMENTS, _DOCUMENT_COLUMNS, stack):
         yield row["doc_id"], row
 
 
-def _chunks(store: Store, manifest: Manifest, stack: ExitStack) -> Iterator[tuple[str, dict[str, ChunkKey]]]:
-    rows = _rows(store, manifest, layout.CHUNKS, _CHUNK_COLUMNS, stack)
+def _chunks(store: Store, folder: str, stack: ExitStack) -> Iterator[tuple[str, dict[str, ChunkKey]]]:
+    rows = _rows(store, folder, layout.CHUNKS, _CHUNK_COLUMNS, stack)
     for doc_id, group in groupby(rows, key=lambda row: str(row["doc_id"])):
         yield doc_id, {row["chunk_id"]: (row["text_sha256"], row["revision_id"]) for row in group}
 
 
-def _rows(
-    store: Store, manifest: Manifest, file: str, columns: list[str], stack: ExitStack
-) -> Iterator[dict[str, Any]]:
-    path = f"{layout.version_path(manifest.name, manifest.number)}/{file}"
-    return batches.stream_rows(stack.enter_context(store.open(path)), columns)
+def _rows(store: Store, folder: str, file: str, columns: list[str], stack: ExitStack) -> Iterator[dict[str, Any]]:
+    return batches.stream_rows(stack.enter_context(store.open(f"{folder}/{file}")), columns)
 
 
 def _merge(

@@ -57,7 +57,7 @@ def version(data: Json) -> RenderableType:
         _titled("Origin", _origins(manifest["origin"])),
         _titled("Quality and freshness", _distributions(manifest)),
         _titled("Where every document of the run went", _balance(manifest["conservation"])),
-        _titled("Gates", _gates(manifest["gates"])),
+        _titled("Gates", gates(manifest["gates"])),
         _titled("Fingerprints", facts({role: ref["digest"] for role, ref in manifest["fingerprints"].items()})),
         _titled("Files", _files(manifest["files"])),
     )
@@ -88,9 +88,10 @@ def _balance(counts: Json) -> RenderableType:
     return table(COUNTS, [[counts[name] for name in COUNTS]], numbers=COUNTS)
 
 
-def _gates(gates: Sequence[Json]) -> RenderableType:
+def gates(results: Sequence[Json]) -> RenderableType:
+    """Returns what each gate asked for and found."""
     rows = [
-        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in gates
+        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in results
     ]
     return table(("", "gate", "expected", "found"), rows)
 
