@@ -19,8 +19,9 @@ from index.signing import TrustStore, verify
 
 _BLOCK_BYTES = 1 << 20
 
-# SHA-256 ran at 1.1 GB/s on one core (`openssl speed -evp sha256`, 2026): a fifth of a second.
-QUICK_BYTES = 200_000_000
+# SHA-256 ran at 1.1 GB/s on one core (`openssl speed -evp sha256`, 2026): a twentieth of a second, and with ten times
+# as many processes as cores still under one.
+QUICK_BYTES = 50_000_000
 """Versions up to this size are checked byte by byte before an alias moves to them."""
 
 

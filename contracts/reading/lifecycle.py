@@ -105,10 +105,9 @@ def read_approvals(node: Node) -> ApprovalSpec:
     approvers, aliases = node.get("approvers"), node.get("aliases")
     persons = node.get("persons").whole(1, 1, _MOST_PERSONS)
     names = approvers.texts() if node.has("approvers") else ()
-    if names and len({name.casefold() for name in names}) < persons:
-        approvers.problem(
-            f"{len(names)} approvers cannot give {persons} approvals.", "Name more people, or ask for fewer."
-        )
+    people = len({name.casefold() for name in names})
+    if names and people < persons:
+        approvers.problem(f"{persons} approvals of {people} persons.", "Name more people, or ask for fewer.")
     chosen = aliases.texts() if node.has("aliases") else ApprovalSpec().aliases
     for item in aliases.items():
         if isinstance(item.value, str) and not NAME_PATTERN.match(item.value):
