@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.evaluation import EvaluationSpec
 from contracts.evaluationwords import evaluation_in_words, golden_gate_in_words
+from contracts.lifecycle_words import lifecycle_words
 from contracts.model import CheckSpec, ContaminationGate, Contract
 from contracts.rules.table import RULE_ALIASES, RULES
 from contracts.text.problems import DocumentPath, Places
@@ -362,6 +363,8 @@ def _handling(contract: Contract, value: Any) -> Iterator[tuple[str, str, Docume
     yield "answers", _answers(contract), _property(value, "ragAnswers")
     if contract.gates.contamination or contract.gates.golden:
         yield "gates", _gates(contract), _property(value, "ragGates")
+    for part, words, name in lifecycle_words(contract):
+        yield part, words, _property(value, name)
     yield "origin", _asked(contract), _property(value, "ragOrigin")
     if contract.golden:
         yield "golden questions", f"{len(contract.golden)} verified questions", ()

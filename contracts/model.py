@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from contracts.evaluation import EvaluationSpec, GoldenEvidence, GoldenGate
+from contracts import lifecycle
 from corpus.types import OnFail, Severity
 
 Enforcement = Literal["block", "warn"]
@@ -296,6 +297,11 @@ class GateSpec:
 
     contamination: ContaminationGate | None = None
     golden: GoldenGate | None = None
+    recall: lifecycle.RecallGate = dataclasses.field(default_factory=lifecycle.RecallGate)
+    overlap: lifecycle.OverlapGate | None = None
+    quality: lifecycle.QualityGate | None = None
+    freshness: lifecycle.FreshnessGate | None = None
+    change: lifecycle.ChangeGate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,6 +434,8 @@ class Contract:
         families: What counts as a near duplicate.
         answers: What is kept of the answers served from its index.
         gates: Gates of a release beside those that every release passes.
+        versions: Which versions are kept that no alias points to.
+        approvals: Who must approve a version before an alias points to it.
         origin: What is asked about the origin of documents beside what is always asked.
         golden: Verified questions.
         evaluation: How versions are evaluated by golden items.
@@ -469,6 +477,8 @@ class Contract:
     families: FamilySpec = dataclasses.field(default_factory=FamilySpec)
     answers: AnswerSpec = dataclasses.field(default_factory=AnswerSpec)
     gates: GateSpec = dataclasses.field(default_factory=GateSpec)
+    versions: lifecycle.VersionRetention = dataclasses.field(default_factory=lifecycle.VersionRetention)
+    approvals: lifecycle.ApprovalSpec = dataclasses.field(default_factory=lifecycle.ApprovalSpec)
     origin: OriginSpec = dataclasses.field(default_factory=OriginSpec)
     golden: tuple[GoldenQuestion, ...] = ()
     evaluation: EvaluationSpec = dataclasses.field(default_factory=EvaluationSpec)

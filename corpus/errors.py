@@ -15,6 +15,7 @@ StemmaError
 │   └── FingerprintMismatch
 ├── ReleaseError            a version that may not be published                       exit 1
 │   ├── GateFailed
+│   ├── ApprovalMissing
 │   └── ConcurrentRelease   retryable
 ├── EvaluationStale         golden items whose evidence no longer holds                exit 1
 ├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
@@ -131,6 +132,10 @@ class ReleaseError(StemmaError):
 
 class GateFailed(ReleaseError):
     """A gate found the candidate version not fit to be served."""
+
+
+class ApprovalMissing(ReleaseError):
+    """A version that not enough persons have approved yet."""
 
 
 class ConcurrentRelease(ReleaseError):

@@ -1,7 +1,8 @@
 """Nightly: compares the source, the catalog and the index of each contract, and mends what may be mended.
 
 Files that no row refers to, alias files that lag behind, runs that were given up, documents that one side
-has and the other has not. Only an ingest takes documents in or out. Answers whose term is over are forgotten.
+has and the other has not. Only an ingest takes documents in or out. Then versions, candidates, segments and
+vectors are removed that the contract keeps no longer. Answers whose term is over are forgotten.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
@@ -45,6 +46,14 @@ def corpus_reconcile() -> None:
         return stage.reconcile(open_runtime(), contract, dry_run=params["dry_run"]).to_json()
 
     @task
+    def collect(contract: str, *, params: dict[str, Any]) -> ReceiptJson:
+        """Removes what one contract keeps no longer."""
+        from ingestion.runtime import open_runtime
+        from ingestion.stages import collect as stage
+
+        return stage.gc(open_runtime(), contract, dry_run=params["dry_run"]).to_json()
+
+    @task
     def forget_overdue_answers(*, params: dict[str, Any]) -> ReceiptJson:
         """Removes the answers whose term is over, of every contract."""
         from ingestion.runtime import open_runtime
@@ -52,7 +61,8 @@ def corpus_reconcile() -> None:
 
         return forget.prune(open_runtime(), dry_run=params["dry_run"]).to_json()
 
-    reconcile.expand(contract=chosen())
+    names = chosen()
+    reconcile.expand(contract=names) >> collect.expand(contract=names)
     forget_overdue_answers()
 
 

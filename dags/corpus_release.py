@@ -1,8 +1,9 @@
 """One DAG per contract: from a settled corpus to a signed, published index version.
 
-Started by the corpus asset, or by hand. Builds the version, runs the gates, signs, publishes and
-moves the alias. A gate that fails raises, so the index asset is not updated; a corpus that gives the
-same version as before is skipped for the same reason. With `version` set the alias is moved to that
+Started by the corpus asset, or by hand. `release` builds the version, runs the gates, signs, publishes
+and moves the alias; `announce` updates the index asset. A gate that fails raises, so the asset is not
+updated; where no alias moved, `announce` is skipped for the same reason: a corpus that gives the same
+version as before, or a version that waits for approval. With `version` set the alias is moved to that
 version instead: a promotion or a rollback.
 """
 
@@ -59,8 +60,8 @@ def build(name: str) -> None:
         tags=["stemma", "release"],
     )
     def corpus_release() -> None:
-        @task(outlets=[index])
-        def release(*, params: dict[str, Any], triggering_asset_events: Any, outlet_events: Any) -> ReceiptJson:
+        @task
+        def release(*, params: dict[str, Any], triggering_asset_events: Any) -> ReceiptJson:
             """Publishes a version, or moves the alias to one that exists."""
             from ingestion.runtime import open_runtime
             from ingestion.stages import release as stage
@@ -72,12 +73,17 @@ def build(name: str) -> None:
             else:
                 options = {key: params[key] for key in ("alias", "force", "reason")}
                 receipt = stage.release(open_runtime(), name, settled_run(triggering_asset_events), **options)
-            if receipt.figures["status"] in NOTHING_NEW:
-                raise AirflowSkipException(f"{name}: {receipt.figures['status']}, {params['alias']} stays where it is")
-            outlet_events[index].extra = {"alias": params["alias"], **receipt.figures}
             return receipt.to_json()
 
-        release()
+        @task(outlets=[index])
+        def announce(receipt: ReceiptJson, *, params: dict[str, Any], outlet_events: Any) -> None:
+            """Tells the DAGs that wait for the index that its alias moved."""
+            figures = receipt["figures"]
+            if figures["status"] in NOTHING_NEW:
+                raise AirflowSkipException(f"{name}: {figures['status']}, {params['alias']} stays where it is")
+            outlet_events[index].extra = {"alias": params["alias"], **figures}
+
+        announce(release())
 
     corpus_release()
 

@@ -20,8 +20,8 @@ ReceiptJson: TypeAlias = Any
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """No run covers a time before this; the DAGs do not catch up, so it only anchors backfills."""
 
-NOTHING_NEW = frozenset({"unchanged", "empty"})
-"""What a release says of itself when it published nothing; then no asset is updated."""
+NOTHING_NEW = frozenset({"unchanged", "empty", "held", "waiting-for-approval"})
+"""What a release says of itself when no alias moved; then no asset is updated."""
 
 RETRYABLE = ("corpus.errors.SourceUnavailable", "corpus.errors.TornRead", "corpus.errors.ConcurrentRelease")
 """The errors whose `retryable` is set. Any other fails at once: trying again would only hide it for longer."""

@@ -21,6 +21,7 @@ __all__ = [
     "canary",
     "conservation",
     "depth",
+    "limited",
     "one_change",
     "one_space",
     "owned",
@@ -218,11 +219,35 @@ def _listed(broken: Mapping[str, str]) -> str:
 
 
 def _limited(name: str, limit: Limit, *, kept: bool, actual: str, failure: str) -> GateResult:
-    passed = kept or limit.warns or limit.forced
-    note = "" if kept else " (only a warning)" if limit.warns else " (forced)" if limit.forced else ""
-    broken = f"expected {limit.words}, found {actual}{note}." + ("" if passed else f" {failure}")
+    return limited(name, limit.words, kept=kept, actual=actual, failure=failure, warns=limit.warns, forced=limit.forced)
+
+
+def limited(
+    name: str,
+    expected: str,
+    *,
+    kept: bool,
+    actual: str,
+    failure: str,
+    warns: bool = False,
+    forced: bool = False,
+) -> GateResult:
+    """Returns the result of a gate that a contract may make a warning, or that a person may waive.
+
+    Args:
+        name: Name of the gate.
+        expected: What is asked, in words.
+        kept: Whether it is so.
+        actual: What was found, in words.
+        failure: What to do where it is not so.
+        warns: Whether breaking it is only reported.
+        forced: Whether a person insisted on this release, with a reason.
+    """
+    passed = kept or warns or forced
+    note = "" if kept else " (only a warning)" if warns else " (forced)" if forced else ""
+    broken = f"expected {expected}, found {actual}{note}." + ("" if passed else f" {failure}")
     message = f"{actual}, as expected." if kept else broken
-    return GateResult(name=name, passed=passed, expected=limit.words, actual=f"{actual}{note}", message=message)
+    return GateResult(name=name, passed=passed, expected=expected, actual=f"{actual}{note}", message=message)
 
 
 def require(results: Iterable[GateResult]) -> None:

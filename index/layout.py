@@ -2,6 +2,8 @@
 
 indexes/<name>/v000042/...           one immutable version
 indexes/<name>/aliases/live.json     projection of an alias, the one file that is ever replaced
+indexes/<name>/approvals/v000042/... signed statements of the persons who approved a version
+candidates/<name>/<id>/...           a version that failed a gate: never signed, and no reader looks there
 """
 
 from __future__ import annotations
@@ -60,6 +62,25 @@ def aliases_path(name: str) -> str:
 def alias_path(name: str, alias: str) -> str:
     """Returns the file of one alias projection."""
     return f"{aliases_path(name)}/{_checked(alias, 'alias')}.json"
+
+
+def approvals_path(name: str, number: int) -> str:
+    """Returns the folder of the approvals of one version."""
+    return f"{index_path(name)}/approvals/{version_name(number)}"
+
+
+def candidates_path(name: str) -> str:
+    """Returns the folder of an index's candidates that failed a gate.
+
+    Raises:
+        ValueError: It is no name: it could climb out of the home.
+    """
+    return f"candidates/{_checked(name, 'index')}"
+
+
+def candidate_path(name: str, candidate: str) -> str:
+    """Returns the folder of one candidate."""
+    return f"{candidates_path(name)}/{_checked(candidate, 'candidate')}"
 
 
 def _checked(value: str, what: str) -> str:

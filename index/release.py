@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corpus.catalog import versions
+from corpus.catalog import audit, versions
 from corpus.catalog.records import AliasState, VersionRecord
 from corpus.catalog.session import Catalog
 from corpus.errors import ConcurrentRelease, ConfigurationError, IntegrityError, ReleaseError
@@ -173,6 +173,7 @@ def activate(
             "versions that can be served."
         )
     with catalog.transaction() as tx:
+        audit.lock(tx)  # before the state is read: nobody retires the version between that and the move
         record = versions.get(tx, name, number)
         if record is not None and record.state == "retired":
             raise ReleaseError(f"{name} {layout.version_name(number)} was retired. Choose a version that is kept.")

@@ -8,21 +8,31 @@ from corpus.storage import Store
 from index import layout
 
 
-def plan_retention(numbers: Collection[int], pointed: Collection[int], keep: int) -> tuple[int, ...]:
+def plan_retention(
+    numbers: Collection[int],
+    pointed: Collection[int],
+    keep: int,
+    *,
+    held: Collection[int] = (),
+    young: Collection[int] = (),
+) -> tuple[int, ...]:
     """Says which versions may be removed.
 
     Args:
         numbers: Versions that exist.
         pointed: Versions that an alias points to; they always stay.
         keep: How many of the newest others stay for rolling back, 0 or more.
+        held: Versions under a hold; they stay, and count among those that `keep` speaks of.
+        young: Versions that served too recently to go; as above.
 
     Returns:
-        Numbers, ascending. A version newer than every pointed one is a release in the making and
-        stays as well.
+        Numbers, ascending. A version newer than every pointed one is a release in the making, or
+        waits for approval, and stays as well.
     """
     newest_pointed = max(pointed, default=0)
     spare = sorted((number for number in set(numbers) - set(pointed) if number < newest_pointed), reverse=True)
-    return tuple(sorted(spare[max(keep, 0) :]))
+    staying = {*held, *young}
+    return tuple(sorted(number for number in spare[max(keep, 0) :] if number not in staying))
 
 
 def remove_version(store: Store, name: str, number: int) -> None:
@@ -35,3 +45,4 @@ def remove_version(store: Store, name: str, number: int) -> None:
     for file in (layout.ENVELOPE, layout.MANIFEST):
         store.remove(f"{folder}/{file}")
     store.remove(folder)
+    store.remove(layout.approvals_path(name, number))

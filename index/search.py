@@ -87,6 +87,14 @@ def map_index(path: Path) -> Any:
     return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
 
 
+def vectors_of(index: Any, rows: Rows) -> Vectors:
+    """Returns the vectors of some rows, as the index has them: of one that compresses, nearly what was put in."""
+    if isinstance(index, faiss.IndexIVF) and index.direct_map.no():
+        index.make_direct_map()  # in memory; the file is not written
+    found: Vectors = index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
+    return np.ascontiguousarray(found, dtype=np.float32)
+
+
 def search(index: Any, queries: Vectors, k: int, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
     """Finds the rows nearest to each query, among the allowed ones only.
 

@@ -14,7 +14,7 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -52,10 +52,12 @@ class TrustStore:
     Attributes:
         keys: Key id to key.
         origin: Where they came from, for messages.
+        names: Name of a key's file without its suffix to key id, where the keys come from files.
     """
 
     keys: Mapping[str, SSlibKey]
     origin: str = "this trust store"
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_folder(cls, path: Path) -> Self:
@@ -64,8 +66,9 @@ class TrustStore:
         Raises:
             ConfigurationError: A file is no ed25519 public key. Skipping it would hide a mistake.
         """
-        keys = [_public_key(file) for file in sorted(path.glob(f"*{PUBLIC_SUFFIX}"))]
-        return cls(keys={key.keyid: key for key in keys}, origin=str(path))
+        keys = {file.stem: _public_key(file) for file in sorted(path.glob(f"*{PUBLIC_SUFFIX}"))}
+        names = {name: str(key.keyid) for name, key in keys.items()}
+        return cls(keys={key.keyid: key for key in keys.values()}, origin=str(path), names=names)
 
 
 def generate_keypair(private_path: Path, public_path: Path) -> str:
@@ -173,6 +176,19 @@ def verify(envelope: bytes, trust: TrustStore, subjects: Mapping[str, str], kind
     keyid = _signed_by(parsed, trust)
     _check_subjects(_statement(parsed, kind), subjects)
     return keyid
+
+
+def predicate_of(envelope: bytes) -> Mapping[str, Any]:
+    """Returns what a signed statement says about its files. Only after `verify` has accepted it.
+
+    Raises:
+        SignatureInvalid: It is no statement.
+    """
+    try:
+        predicate = json.loads(_parse(envelope).payload)["predicate"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SignatureInvalid(f"what was signed is no in-toto statement: {error!r}.") from error
+    return dict(predicate)
 
 
 def _public_key(path: Path) -> SSlibKey:

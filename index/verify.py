@@ -20,6 +20,11 @@ from index.signing import TrustStore, verify
 
 _BLOCK_BYTES = 1 << 20
 
+# SHA-256 ran at 1.1 GB/s on one core (`openssl speed -evp sha256`, 2026): a twentieth of a second, and with ten times
+# as many processes as cores still under one.
+QUICK_BYTES = 50_000_000
+"""Versions up to this size are checked byte by byte before an alias moves to them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
@@ -95,6 +100,36 @@ def verify_files(store: Store, manifest: Manifest, files: Iterable[str]) -> None
     folder = layout.version_path(manifest.name, manifest.number)
     for file in files:
         _check(f"{folder}/{file}", manifest.files[file], _stream_ref(store, f"{folder}/{file}"))
+
+
+def verify_quickly(store: Store, name: str, number: int, trust: TrustStore) -> Verified:
+    """Checks a version in less than a second, whatever its size, before an alias is moved to it.
+
+    That is signature, manifest, and the digest of every file where they have `QUICK_BYTES` together at the most. Of a
+    larger version only the sizes are compared: whoever opens it checks every byte, and refuses what was altered.
+
+    Raises:
+        ConfigurationError: There is no such version.
+        SignatureInvalid: The signature is missing or wrong.
+        IntegrityError: The manifest is damaged.
+        DigestMismatch: A file is missing or altered.
+    """
+    verified = verify_manifest(store, name, number, trust)
+    folder = layout.version_path(name, number)
+    files = verified.manifest.files
+    whole = sum(ref.size for ref in files.values()) <= QUICK_BYTES
+    for file, ref in files.items():
+        path = f"{folder}/{file}"
+        found = _stream_ref(store, path) if whole else FileRef(size=_size(store, path), sha256=ref.sha256)
+        _check(path, ref, found)
+    return verified
+
+
+def _size(store: Store, path: str) -> int:
+    try:
+        return int(store.fs.size(store.path(path)))
+    except FileNotFoundError as error:
+        raise DigestMismatch(f"{path} is missing. Restore the version, or roll back.") from error
 
 
 def read_checked(store: Store, folder: str, name: str, ref: FileRef) -> bytes:

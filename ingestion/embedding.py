@@ -211,6 +211,14 @@ def stored_canaries(runtime: Runtime, fingerprint: str) -> Vectors:
         return batches.vectors_from_arrow(batches.read_table(handle, ["vector"])["vector"])
 
 
+def canary_vectors(runtime: Runtime, space: EmbedderRecord) -> Vectors:
+    """Embeds the canary texts with the model of a space as it is installed now, whatever they look like."""
+    settings = runtime.settings
+    model = _located(runtime, space.model)
+    embedder = _load(model, space.revision or None, settings.precision, settings.compile)
+    return embedder.embed(CANARY_TEXTS)
+
+
 def embed_segment(
     runtime: Runtime,
     embedder: Embedder,

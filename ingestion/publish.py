@@ -20,19 +20,23 @@ from index.build import BuildSpec, Built, Circumstances, build_version, manifest
 from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
 from index.plan import what_changed
 from index.signing import TrustStore, load_signer
-from index.verify import verify_version
+from index.verify import verify_quickly
+from ingestion.approving import require_approved, standing_of
 from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
 from ingestion.cutover import inherited, parity_gates
 from ingestion.embedding import stored_canaries
 from ingestion.golden_gates import golden_gates
+from ingestion.keeping_candidates import require_passed
 from ingestion.origin_gates import origin_gates
+from ingestion.release_gates import canary_gate, declared_gates
 from ingestion.runtime import Runtime
+from ingestion.waiting import WAITING
 
 
 def publish(
     runtime: Runtime, candidate: Candidate, *, run_id: str, alias: str, reason: str, force: bool
-) -> VersionRecord:
+) -> tuple[VersionRecord, str]:
     """Builds a candidate, judges it, and makes it what an alias points to.
 
     Args:
@@ -44,10 +48,10 @@ def publish(
         force: Let a version pass that shrank, or that changes corpus and embedder at once.
 
     Returns:
-        The version's row.
+        The version's row, and `published`, or `waiting-for-approval` where the alias was not moved.
 
     Raises:
-        GateFailed: The candidate is not fit to be served; nothing was published.
+        GateFailed: The candidate is not fit to be served; it is kept aside, and nothing was published.
         ConcurrentRelease: Another release took the number or moved the alias.
         IntegrityError: Stored files contradict each other.
     """
@@ -56,6 +60,7 @@ def publish(
     with runtime.store.scratch() as scratch:
         built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
         manifest = _judged(runtime, candidate, built, run_id=run_id, force=force)
+        require_passed(runtime, candidate.contract, manifest, built.folder)
         orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
         if orphan is None:
             digest = releases.seal(built.folder, manifest, load_signer(runtime.settings.signing_key))
@@ -70,6 +75,8 @@ def publish(
     record = releases.version_record(manifest, digest)
     with runtime.catalog.transaction() as tx:
         versions.add(tx, record)
+    if candidate.contract.approvals.persons and standing_of(runtime, record, alias).missing:
+        return record, WAITING
     releases.activate(
         runtime.store,
         runtime.catalog,
@@ -80,7 +87,15 @@ def publish(
         actor=runtime.settings.actor,
         reason=reason or f"run {run_id}",
     )
-    return record
+    return record, "published"
+
+
+def release_waiting(runtime: Runtime, version: VersionRecord, alias: str, reason: str) -> str:
+    """Points an alias to a version that waits, if it has its approvals by now; returns the status of the release."""
+    if standing_of(runtime, version, alias).missing:
+        return WAITING
+    move_alias(runtime, version.name, alias, version.number, reason or "approved")
+    return "published"
 
 
 def _claim(runtime: Runtime, manifest: Manifest, digest: str) -> None:
@@ -90,16 +105,20 @@ def _claim(runtime: Runtime, manifest: Manifest, digest: str) -> None:
 
 
 def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str) -> VersionRecord:
-    """Points an alias to a version that is there, after checking every byte of it.
+    """Points an alias to a version that is there, after checking it (`index.verify.verify_quickly`).
 
     Raises:
         ConfigurationError: There is no such version.
         IntegrityError: The version is not what its signature says.
+        ApprovalMissing: The alias never served it, and not enough persons have approved it.
         ConcurrentRelease: Somebody else moved the alias meanwhile.
     """
     with runtime.catalog.reading() as tx:
         state = versions.alias(tx, name, alias)
-    verified = verify_version(runtime.store, name, number, TrustStore.from_folder(runtime.settings.trusted_keys))
+        known = versions.get(tx, name, number)
+    verified = verify_quickly(runtime.store, name, number, TrustStore.from_folder(runtime.settings.trusted_keys))
+    if known is not None:
+        require_approved(runtime, known, alias)
     releases.activate(
         runtime.store,
         runtime.catalog,
@@ -124,14 +143,21 @@ def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
 
 
 def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str, force: bool) -> Manifest:
-    """Returns the manifest with every gate's result in it, or raises what the gates found."""
+    """Returns the manifest with what every gate found in it."""
     facts = _circumstances(runtime, candidate, run_id)
     draft = manifest_of(built, facts)
-    results = (*_gates(candidate, built, draft, force=force), *parity_gates(runtime, candidate, built, forced=force))
-    gates.require(results)  # before questions are asked: a candidate that fails these is not worth a model
-    results = (*results, *contamination_gate(runtime, candidate, built, draft))
-    results = (*results, *golden_gates(runtime, candidate, built, draft))
-    gates.require(results)
+    results = (
+        *_gates(candidate, built, draft, force=force),
+        *parity_gates(runtime, candidate, built, forced=force),
+        *declared_gates(runtime, candidate, built, forced=force),
+    )
+    if all(result.passed for result in results):  # a candidate that fails one of these is not worth a model
+        results = (
+            *results,
+            canary_gate(runtime, candidate),
+            *contamination_gate(runtime, candidate, built, draft),
+            *golden_gates(runtime, candidate, built, draft),
+        )
     return manifest_of(built, facts, results)
 
 
@@ -145,7 +171,7 @@ def _gates(candidate: Candidate, built: Built, draft: Manifest, *, force: bool) 
         gates.parity(
             chunks=contents.chunks, vectors=built.index.vectors, document_chunks=built.summary.document_chunks
         ),
-        gates.recall(built.index.recall_at_10, built.index.recall_sample),
+        gates.recall(built.index.recall_at_10, built.index.recall_sample, candidate.contract.gates.recall.minimum),
         gates.size(
             previous=previous.contents.documents if previous and not shrink else None,
             documents=contents.documents,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import contamination, index_queries, render, render_index
+from console.cli import candidate, contamination, index_queries, lifecycle, render, render_index
 from console.cli.command import Result, command, group
 from console.cli.session import Session, pairs
 from console.cli.versions import Index, open_one
@@ -53,6 +53,8 @@ def register(app: typer.Typer) -> None:
     command(nouns, "verify", examples=("index verify handbook", "index verify handbook --all"))(verify)
     command(nouns, "audit", examples=("index audit handbook",))(audit)
     contamination.attach(nouns)
+    lifecycle.attach(nouns)
+    candidate.attach(nouns)
     command(nouns, "promote", examples=("index promote handbook shadow --reason 'golden set passed'",))(promote)
     examples = ("index rollback handbook --reason 'answers got worse'", "index rollback handbook --to 3")
     command(nouns, "rollback", examples=examples)(rollback)

@@ -45,7 +45,7 @@ def version(data: Json) -> RenderableType:
         _titled("Origin", _origins(manifest["origin"], data["ai_share"])),
         _titled("Quality and freshness", _distributions(manifest)),
         _titled("Where every document of the run went", _balance(manifest["conservation"])),
-        _titled("Gates", _gates(manifest["gates"])),
+        _titled("Gates", gates(manifest["gates"])),
         _titled("Approvals", _acts(data["approvals"])) if data["approvals"] else None,
         _titled("Served", _served(data["served"])) if data["served"] else None,
         _titled("Fingerprints", facts({role: ref["digest"] for role, ref in manifest["fingerprints"].items()})),
@@ -106,9 +106,10 @@ def _balance(counts: Json) -> RenderableType:
     return table(COUNTS, [[counts[name] for name in COUNTS]], numbers=COUNTS)
 
 
-def _gates(gates: Sequence[Json]) -> RenderableType:
+def gates(results: Sequence[Json]) -> RenderableType:
+    """Returns what each gate asked for and found."""
     rows = [
-        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in gates
+        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in results
     ]
     return table(("", "gate", "expected", "found"), rows)
 
@@ -161,7 +162,7 @@ def _difference(data: Json, documents: RenderableType) -> RenderableType:
     return page(
         facts(pairs),
         _titled("Why", _causes(data["causes"])) if data["causes"] else Text("The documents are the same."),
-        _titled("Contract", _clauses(data)) if data["clauses"] or data["clauses_unknown"] else None,
+        _titled("Contract", _clauses(data)) if data.get("clauses") or data.get("clauses_unknown") else None,
         _titled("Parameters", _parts(data["parts"])) if data["parts"] else None,
         _titled("Documents", documents) if data["causes"] else None,
     )
@@ -174,7 +175,7 @@ def _causes(causes: Sequence[Json]) -> RenderableType:
 
 
 def _clauses(data: Json) -> RenderableType:
-    if data["clauses_unknown"]:
+    if data.get("clauses_unknown"):
         return Text(plain(data["clauses_unknown"]))
     rows = [(item["path"], item["before"], item["after"]) for item in data["clauses"]]
     return table(("clause", "before", "after"), rows)

@@ -26,6 +26,7 @@ from contracts.reading.curation import (
 from contracts.reading.fields import field_checks, read_fields, secrecy
 from contracts.reading.gates import read_gates
 from contracts.reading.keys import Ends, chunk_key, key_checks, read_relations
+from contracts.reading.lifecycle import read_approvals, read_version_retention
 from contracts.reading.locations import read_source
 from contracts.reading.logical import Limits
 from contracts.reading.options import (
@@ -59,6 +60,15 @@ def _checked(value: Any, sink: Sink) -> tuple[Node, Options]:
     root = Node(value, (), sink)
     check_everywhere(root)
     return root, read_options(root.get("customProperties"))
+
+
+def _lifecycle(options: Options) -> dict[str, Any]:
+    """Returns what is said about the life of versions, by the name of its field."""
+    return {
+        "gates": read_gates(options.get("ragGates")),
+        "versions": read_version_retention(options.get("ragRetention")),
+        "approvals": read_approvals(options.get("ragApprovals")),
+    }
 
 
 def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, path: str) -> Contract:
@@ -104,7 +114,7 @@ def compile_contract(value: Any, sink: Sink, *, build: Build, raw_yaml: str, pat
         index=read_index(options.get("ragIndex"), build),
         allowed_origins=_origins(fields, document),
         families=context.families,
-        gates=read_gates(options.get("ragGates")),
+        **_lifecycle(options),
         origin=read_origin(options.get("ragOrigin")),
         repair=read_repair(options.get("ragRepair")),
         quality=read_quality(options.get("ragQuality")),

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from contracts.evaluation import GoldenGate
 from contracts.model import ContaminationGate, GateSpec
+from contracts.reading.lifecycle import (
+    read_change,
+    read_freshness_gate,
+    read_overlap,
+    read_quality_gate,
+    read_recall,
+)
 from contracts.text.node import Node
 from contracts.text.problems import shown
 
@@ -16,10 +23,15 @@ _MOST_HITS = 100
 
 def read_gates(node: Node) -> GateSpec:
     """Reads ragGates; a gate that is not named is not run."""
-    node.only(("contamination", "golden"))
+    node.only(("contamination", "golden", "recall", "overlap", "quality", "freshness", "change"))
     return GateSpec(
         contamination=_contamination(node.get("contamination")) if node.has("contamination") else None,
         golden=_golden(node.get("golden")) if node.has("golden") else None,
+        recall=read_recall(node.get("recall")),
+        overlap=read_overlap(node.get("overlap")) if node.has("overlap") else None,
+        quality=read_quality_gate(node.get("quality")) if node.has("quality") else None,
+        freshness=read_freshness_gate(node.get("freshness")) if node.has("freshness") else None,
+        change=read_change(node.get("change")) if node.has("change") else None,
     )
 
 

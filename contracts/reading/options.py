@@ -28,14 +28,18 @@ from corpus.types import OriginKind
 
 PROPERTIES: Mapping[str, str] = {
     "ragAnswers": "What is kept of the answers served from the index: {text: keep or hash; retention: 400d}.",
+    "ragApprovals": "Who must approve a version before an alias points to it: {persons: 1 to 9, approvers: [names], "
+    "aliases: [live]}.",
     "ragChunker": "How documents are cut: {strategy, maxTokens, overlap}.",
     "ragEmbedding": "Says the embedding again, for readers of the older form: {model, revision, dimension, chunker}.",
     "ragEnforcement": "block, or warn to report and hold nothing back.",
     "ragEvaluation": "How versions are evaluated by golden items: {golden: FILE, k, minScore, minValid}.",
     "ragFamilies": "From which similarity on two texts are near duplicates: {similarity}, 0.5 to 1.",
     "ragGates": "Gates of a release: {contamination: {maxExposure, maxAmplification, maxExposureRise, maxAllAiShare, "
-    "k}; golden: {maxRecallDrop, maxMrrDrop, maxIntervalDrop, maxSliceDrop, minRecall, minMrr, maxInvalid}}; without "
-    "it none of these is run.",
+    "k}, golden: {maxRecallDrop, maxMrrDrop, maxIntervalDrop, maxSliceDrop, minRecall, minMrr, maxInvalid}, overlap: "
+    "{minimum, minimumModelChange, k, sample}, quality: {minimum, maxShareBelow, maxDrop, of}, freshness: {maxAgeDays, "
+    "maxShareOlder}, change: {maxAddedShare, maxRemovedShare, maxChangedShare}}, none of which is run without it; and "
+    "recall: {minimum}, which always is.",
     "ragGovernance": "Governance fields: {required, defaults, maxValidationAgeDays}.",
     "ragGuards": "Limits that stop a run: {maxRemovedShare, minDocuments}.",
     "ragIndex": "How vectors are indexed: {factory}.",
@@ -45,6 +49,8 @@ PROPERTIES: Mapping[str, str] = {
     "ragQuality": "How documents are scored: {documentType, weights: {SUBSCORE: 0 to 100}}.",
     "ragRepair": "Safe repairs that every document gets: {kinds: [encoding, control_characters, hyphenation, "
     "boilerplate]}; an empty list for none.",
+    "ragRetention": "Which versions are kept that no alias points to: {versions, days}; which failed candidates: "
+    "{candidates, candidateDays}. Without it no version is removed.",
     "ragTriage": "How many persons must agree about a held document: {persons: 1 to 9}.",
     "ragTrust": "How far the source is trusted: {tier: curated, reviewed or open; authors: [names that are known]}.",
 }

@@ -20,6 +20,7 @@ from contracts.versions.checks import check_changes, fields_of, on_hold, unheld
 from contracts.versions.columns import field_changes
 from contracts.versions.evaluation import evaluation_changes, golden_gate_changes
 from contracts.versions.globs import covers
+from contracts.versions.lifecycle import approval_changes, gate_changes, retention_changes
 from contracts.versions.words import text_changes
 from corpus.types import OnFail
 
@@ -379,6 +380,7 @@ def _gates(old: Contract, new: Contract) -> Iterator[Change]:
         why = "another number of hits is looked at before a release."
         yield edited("ragGates.contamination.k", was.k, now.k, "notice", why)
     yield from golden_gate_changes(old, new)
+    yield from gate_changes(old, new)
 
 
 def _asked(old: Contract, new: Contract) -> Iterator[Change]:
@@ -473,6 +475,8 @@ DIFFERS: Mapping[str, Differ] = {
     "families": _families,
     "answers": _answers,
     "gates": _gates,
+    "versions": retention_changes,
+    "approvals": approval_changes,
     "origin": _asked,
     "golden": _golden,
     "evaluation": evaluation_changes,

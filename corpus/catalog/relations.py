@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from corpus.catalog import rows
 from corpus.catalog.records import DocumentState, RelationRecord
@@ -147,6 +147,20 @@ def first_active(tx: Session, contract: str, doc_ids: Iterable[str]) -> dict[str
         for batch in rows.chunks(dict.fromkeys(doc_ids))
         for row in tx.execute(statement.where(RevisionRow.doc_id.in_(batch)))
     }
+
+
+def both_active(tx: Session, contract: str, kind: str) -> tuple[tuple[str, str], ...]:
+    """Returns the pairs of active documents with a relation of one kind, (document, other), sorted."""
+    one, other = aliased(DocumentRow), aliased(DocumentRow)
+    statement = (
+        select(RelationRow.doc_id, RelationRow.other_id)
+        .join(one, (one.contract == RelationRow.contract) & (one.doc_id == RelationRow.doc_id))
+        .join(other, (other.contract == RelationRow.contract) & (other.doc_id == RelationRow.other_id))
+        .where(RelationRow.contract == contract, RelationRow.kind == kind)
+        .where(one.state == "active", other.state == "active")
+        .order_by(RelationRow.doc_id, RelationRow.other_id)
+    )
+    return tuple((row.doc_id, row.other_id) for row in tx.execute(statement))
 
 
 def displace(tx: Session, contract: str, run_id: str, doc_ids: Iterable[str]) -> None:

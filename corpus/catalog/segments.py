@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, exists, select
@@ -151,6 +152,42 @@ def forget_vectors(tx: Session, segment_id: str, embedder_fingerprint: str) -> N
             VectorsRow.segment_id == segment_id, VectorsRow.embedder_fingerprint == embedder_fingerprint
         )
     )
+
+
+def unused(tx: Session, contract: str, before: datetime) -> tuple[str, ...]:
+    """Returns the segments of which nothing is active or held and that were last needed before a moment, oldest first.
+
+    Documents that are gone do not need theirs: should one come back, it is read again.
+
+    Args:
+        tx: The transaction.
+        contract: The contract.
+        before: Segments made since then, and those of documents that left since then, are left out.
+    """
+    mine = select(DocumentRow.segment_id).where(DocumentRow.contract == contract, DocumentRow.segment_id.is_not(None))
+    needed = mine.where((DocumentRow.state != "gone") | (DocumentRow.updated_at >= before))
+    statement = select(SegmentRow.segment_id).where(SegmentRow.contract == contract, SegmentRow.created_at < before)
+    return tuple(tx.execute(statement.where(SegmentRow.segment_id.not_in(needed)).order_by(SegmentRow.id)).scalars())
+
+
+def remove(tx: Session, segment_ids: Iterable[str]) -> None:
+    """Takes segments out, with what is known of their vectors and texts; documents forget where they stood."""
+    for batch in rows.chunks(segment_ids):
+        tx.execute(delete(SegmentRow).where(SegmentRow.segment_id.in_(batch)))
+
+
+def vectors_outside(tx: Session, contract: str, kept: Collection[str], before: datetime) -> tuple[tuple[str, str], ...]:
+    """Returns (space, segment) of the vectors of a contract in no kept space, sorted.
+
+    A space into which anything was written since `before` is being built up, and is left out.
+    """
+    mine = select(VectorsRow.embedder_fingerprint, VectorsRow.segment_id, VectorsRow.created_at)
+    found = tx.execute(
+        mine.join(SegmentRow, SegmentRow.segment_id == VectorsRow.segment_id).where(SegmentRow.contract == contract)
+    ).all()
+    busy = {row.embedder_fingerprint for row in found if row.created_at >= before}
+    outside = ((row.embedder_fingerprint, row.segment_id) for row in found)
+    return tuple(sorted(pair for pair in outside if pair[0] not in busy and pair[0] not in kept))
 
 
 def spaces(tx: Session, segment_id: str) -> tuple[str, ...]:

@@ -445,6 +445,18 @@ class AliasRow(Base):
     actor: Mapped[str] = mapped_column(String)
 
 
+class VersionHoldRow(Base):
+    """A version that retention must not remove, and why."""
+
+    __tablename__ = "version_holds"
+    __table_args__ = (ForeignKeyConstraint(["name", "number"], ["versions.name", "versions.number"]),)
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class ContaminationRow(Base):
     """What was measured of the contamination of one version, and when."""
 

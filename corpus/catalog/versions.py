@@ -56,7 +56,7 @@ def set_state(tx: Session, name: str, number: int, state: str) -> None:
     Raises:
         ConfigurationError: There is no such version.
     """
-    _require(tx, name, number)
+    require(tx, name, number)
     tx.execute(update(VersionRow).where(VersionRow.name == name, VersionRow.number == number).values(state=state))
 
 
@@ -100,7 +100,7 @@ def move_alias(
     # The log's lock comes first, here as everywhere, so that two moves can wait for but not block each other.
     audit.lock(tx)
     before = _alias_state(tx, name, alias)
-    version = _require(tx, name, number)
+    version = require(tx, name, number)
     moved = AliasState(
         name=name,
         alias=alias,
@@ -151,7 +151,12 @@ def _moved_first(wanted: AliasState, found: AliasState | None, expected: int | N
     )
 
 
-def _require(tx: Session, name: str, number: int) -> VersionRecord:
+def require(tx: Session, name: str, number: int) -> VersionRecord:
+    """Returns a version.
+
+    Raises:
+        ConfigurationError: There is none of that number; the message says which there are.
+    """
     version = get(tx, name, number)
     if version is None:
         known = tx.execute(select(VersionRow.number).where(VersionRow.name == name).order_by(VersionRow.number))

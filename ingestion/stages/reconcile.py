@@ -48,7 +48,7 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
     lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
     stale = _stale_aliases(runtime, contract_name, dry_run=dry_run)
     abandoned = _close_abandoned(runtime, contract_name, grace, dry_run=dry_run)
-    collected = 0 if dry_run else _collect(runtime, orphans, grace)
+    collected = 0 if dry_run else collect(runtime, orphans, grace)
     listed = {ref.doc_id for ref in source_of(contract, runtime.settings).list()}
     with runtime.catalog.reading() as tx:
         states = documents.states(tx, contract_name)
@@ -92,8 +92,8 @@ def _forget_lost(runtime: Runtime, contract: str, *, dry_run: bool) -> tuple[int
     return lost_segments, lost_vectors
 
 
-def _collect(runtime: Runtime, orphans: Sequence[str], grace: timedelta) -> int:
-    """Removes files, looking once more at each: a run may have come to refer to it, or adopted it."""
+def collect(runtime: Runtime, orphans: Sequence[str], grace: timedelta) -> int:
+    """Removes files, looking once more at each: a run may have come to refer to it, or adopted it; returns how many."""
     collected = 0
     for name in orphans:
         if not _is_referred(runtime, name) and _is_old(runtime, name, grace):

@@ -1,7 +1,7 @@
 """Release: build the next version beside the one that serves, judge it, sign it, move the alias.
 
 A version whose inputs are those of the served one is not built again. A gate that fails leaves the
-alias where it is; the candidate is kept out of the home, and its figures are in the error.
+alias where it is; the candidate is kept aside for inspection, and what the gates found is in the error.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ingestion.embedding import release_space
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import recognised
+from ingestion.waiting import waiting_for
 
 
 def release(
@@ -53,7 +54,8 @@ def release(
     Returns:
         A receipt whose figures say `status` and `version`: `published`; `unchanged`; `empty`, where there
         is nothing to publish; `held`, where a person rolled back from exactly these documents, which only
-        a change or `force` publishes again.
+        a change or `force` publishes again; `waiting-for-approval`, where the version is there and the
+        alias is not moved before enough persons have approved.
 
     Raises:
         ConfigurationError: `force` without a reason, or segments without vectors of this model.
@@ -69,16 +71,19 @@ def release(
     if candidate.served is not None and is_unchanged(runtime, candidate, candidate.served):
         _repair_projection(runtime, candidate)
         return _receipt(candidate, run_id, "unchanged", candidate.served)
-    if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served):
+    if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served, alias):
         return _receipt(candidate, run_id, "held", candidate.served)
-    from ingestion.publish import publish  # noqa: PLC0415 - faiss loads only when there is something to build
+    from ingestion.publish import publish, release_waiting  # noqa: PLC0415 - faiss loads only where there is work
     from ingestion.stages.evaluation import after_release  # noqa: PLC0415 - as above
 
+    waiting = None if force else waiting_for(runtime, candidate, alias, is_unchanged)
+    if waiting is not None:
+        return _receipt(candidate, run_id, release_waiting(runtime, waiting, alias, reason), waiting)
     progress.start("releasing", 1)
-    version = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force)
+    version, status = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force)
     progress.advance()
     progress.done()
-    receipt = _receipt(candidate, run_id, "published", version)
+    receipt = _receipt(candidate, run_id, status, version)
     return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version)})
 
 
@@ -95,6 +100,7 @@ def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reas
     Raises:
         ConfigurationError: There is no such version.
         IntegrityError: The version is not what its signature says.
+        ApprovalMissing: The alias never served it, and not enough persons have approved it.
         ConcurrentRelease: Somebody else moved the alias meanwhile.
     """
     from ingestion.publish import move_alias  # noqa: PLC0415 - faiss, as above
@@ -110,11 +116,12 @@ def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reas
     )
 
 
-def _was_rolled_back(runtime: Runtime, candidate: Candidate, served: VersionRecord) -> bool:
+def _was_rolled_back(runtime: Runtime, candidate: Candidate, served: VersionRecord, alias: str) -> bool:
     """Returns whether a person moved the alias away from exactly what this release would publish again."""
     with runtime.catalog.reading() as tx:
         newer = [item for item in versions.all_of(tx, served.name) if item.number > served.number]
-    return any(item.state == "released" and is_unchanged(runtime, candidate, item) for item in newer)
+        moved = set(versions.served(tx, served.name, alias))
+    return any(item.number in moved and is_unchanged(runtime, candidate, item) for item in newer)
 
 
 def is_unchanged(runtime: Runtime, candidate: Candidate, served: VersionRecord) -> bool:

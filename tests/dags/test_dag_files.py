@@ -123,8 +123,8 @@ def test_only_the_last_task_of_a_stage_updates_an_asset(described: dict[str, Any
     assert outlets == {
         ("corpus_ingest__support-kb", "settle"): ["corpus-support-kb"],
         ("corpus_ingest__policies", "settle"): ["corpus-policies"],
-        ("corpus_release__support-kb", "release"): ["index-support-kb"],
-        ("corpus_release__policies", "release"): ["index-policies"],
+        ("corpus_release__support-kb", "announce"): ["index-support-kb"],
+        ("corpus_release__policies", "announce"): ["index-policies"],
         ("corpus_reembed", "release"): ["stemma-reembedded-index"],
     }
 

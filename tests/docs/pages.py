@@ -27,6 +27,7 @@ STORY = (
     "docs/reembed.md",
     "docs/evaluation.md",
     "docs/queries.md",
+    "docs/releases.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 

@@ -101,7 +101,7 @@ def test_nothing_new_settles_with_no_shards_and_publishes_nothing(stage: Stage) 
         "acquire": "success", "shards": "success", "assess": "", "relate": "success", "decided": "success",
         "admit": "success", "stage": "", "settle": "success",
     }  # fmt: skip
-    assert stage.states(RELEASE, released) == {"release": "skipped"}
+    assert stage.states(RELEASE, released) == {"release": "success", "announce": "skipped"}
     assert (len(stage.api.asset_events(CORPUS)), len(stage.api.asset_events(INDEX))) == (2, 1)
 
 

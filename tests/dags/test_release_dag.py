@@ -1,0 +1,109 @@
+"""The release DAG under a real Airflow: a gate that fails, and a version that waits, update no asset."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from laws.handbook import NAME, Project
+
+from corpus.catalog import versions
+from index.candidates import kept_candidates
+from ingestion import approving
+
+REPOSITORY = Path(__file__).parents[2]
+RELEASE = f"corpus_release__{NAME}"
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project.create(tmp_path / "project")
+    (made.folder / "stemma.toml").write_text('home = "home"\nshard_bytes = 8000\n')
+    made.fill(3)
+    made.ingest()
+    return made
+
+
+def airflow(home: Path, project: Project, *arguments: str, actor: str = "builder") -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
+    environment = kept | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "STEMMA_PROJECT": str(project.folder),
+        "STEMMA_ACTOR": actor,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment, cwd=home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def released(home: Path, project: Project, **conf: Any) -> tuple[dict[str, str], int, str]:
+    """Runs the DAG once; returns the state of each task, the number of asset events of the index, and what was said."""
+    before = _events(home)
+    done = airflow(home, project, "dags", "test", RELEASE, "--conf", json.dumps(conf))
+    with sqlite3.connect(home / "airflow.db") as database:
+        newest = database.execute("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC", [RELEASE]).fetchone()
+        states = database.execute(
+            "SELECT task_id, state FROM task_instance WHERE dag_id = ? AND run_id = ?", [RELEASE, *newest]
+        ).fetchall()
+    return dict(states), _events(home) - before, done.stdout + done.stderr
+
+
+def _events(home: Path) -> int:
+    with sqlite3.connect(home / "airflow.db") as database:
+        counted = database.execute(
+            "SELECT count(*) FROM asset_event JOIN asset ON asset.id = asset_event.asset_id WHERE asset.name = ?",
+            [f"index-{NAME}"],
+        )
+        return int(counted.fetchone()[0])
+
+
+def live(project: Project) -> int | None:
+    with project.runtime.catalog.reading() as tx:
+        state = versions.alias(tx, NAME, "live")
+    return state.number if state else None
+
+
+def say(project: Project, properties: str) -> None:
+    project.contract_path.write_text(project.contract_path.read_text().rstrip("\n") + properties)
+
+
+def test_gates_and_approvals_decide_what_the_asset_says(airflow_home: Path, project: Project) -> None:
+    assert airflow(airflow_home, project, "db", "migrate").returncode == 0
+    project.declare(project.model, "1.1.0")
+    say(project, "\n  - property: ragGates\n    vendor: stemma\n    value: {change: {maxAddedShare: 0}}\n")
+    project.write("brand-new", "# Brand new\n\nZanzibar flamingos nest beside the observatory in early spring.\n")
+    project.ingest(publish=False)
+    states, events, said = released(airflow_home, project)
+    assert states == {"release": "failed", "announce": "upstream_failed"}, said[-4000:]
+    assert (events, live(project)) == (0, 1)
+    assert "change: expected added <= 0.0%, found 1 added" in said
+    [kept] = kept_candidates(project.runtime.store, NAME)
+    assert kept.failed == ("change",)
+
+    project.declare(project.model, "1.2.0")
+    say(project, "\n  - property: ragApprovals\n    vendor: stemma\n    value: {persons: 1}\n")
+    states, events, said = released(airflow_home, project)
+    assert states == {"release": "success", "announce": "skipped"}, said[-4000:]
+    assert (events, live(project)) == (0, 1)
+    assert "waiting-for-approval" in said
+
+    with project.runtime.catalog.reading() as tx:
+        waiting = versions.latest_number(tx, NAME)
+    states, events, said = released(airflow_home, project, version=waiting)
+    assert states == {"release": "failed", "announce": "upstream_failed"}, said[-4000:]
+    assert "ApprovalMissing" in said
+    approving.approve(project.runtime, NAME, waiting, by="ada", reason="read the answers")
+    states, events, said = released(airflow_home, project, version=waiting, reason="approved by ada")
+    assert states == {"release": "success", "announce": "success"}, said[-4000:]
+    assert (events, live(project)) == (1, waiting)
