@@ -1,7 +1,8 @@
 """Where the parts of an index are inside a home. Names only: nothing here reads or writes.
 
 indexes/<name>/v000042/...           one immutable version
-indexes/<name>/aliases/live.json     projection of an alias, the one file that is ever replaced
+indexes/<name>/aliases/live.json     projection of an alias, signed
+indexes/<name>/tombstones.dsse.json  what readers must not serve, signed; these two are the only files ever replaced
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ CONTRACT = "contract.odcs.yaml"
 REPORT = "report.json"
 MANIFEST = "manifest.json"
 ENVELOPE = "manifest.dsse.json"
+
+TOMBSTONES = "tombstones.dsse.json"
 
 CONTENT_FILES = (CANARIES, CHUNKS, CONTRACT, DOCUMENTS, INDEX, REPORT)
 """Files that the manifest lists, sorted; every version has exactly these."""
@@ -60,6 +63,11 @@ def aliases_path(name: str) -> str:
 def alias_path(name: str, alias: str) -> str:
     """Returns the file of one alias projection."""
     return f"{aliases_path(name)}/{_checked(alias, 'alias')}.json"
+
+
+def tombstones_path(name: str) -> str:
+    """Returns the file of an index's tombstones."""
+    return f"{index_path(name)}/{TOMBSTONES}"
 
 
 def _checked(value: str, what: str) -> str:

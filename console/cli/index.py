@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import contamination, render, render_index
+from console.cli import contamination, erase, render, render_index
 from console.cli.command import Json, Result, command, group
 from console.cli.session import Session, pairs
 from console.cli.versions import Index, known_indexes, open_one, version_row
@@ -68,6 +68,7 @@ def register(app: typer.Typer) -> None:
     command(nouns, "rollback", examples=examples)(rollback)
     examples = ("index release handbook", "index release handbook --force --reason 'corpus was halved on purpose'")
     command(nouns, "release", examples=examples)(release)
+    erase.attach(nouns)
 
 
 def list_versions(session: Session, name: AnyNameArgument = None) -> Result:

@@ -40,6 +40,8 @@ NAMING = {
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
 VERSION_STATES = ("candidate", "released", "retired")
+ERASURE_STATES = ("pending", "done", "lifted")
+TOMBSTONE_KINDS = ("document", "chunk")
 LINEAGE_KINDS = ("document", "answer")
 LINEAGE_RELATIONS = ("wasDerivedFrom",)
 
@@ -427,6 +429,45 @@ class ContaminationRow(Base):
     questions: Mapped[int] = mapped_column(Integer)
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
     alarms: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+
+
+class TombstoneRow(Base):
+    """A document or chunk that no reader of an index may serve; `sequence` grows with every change of an index."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (_one_of("kind", TOMBSTONE_KINDS),)
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    kind: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(KEY, primary_key=True)
+    lifted: Mapped[bool]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ErasureRow(Base):
+    """A document that was erased: digests only, but for the id while the erasure is at work."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (_one_of("state", ERASURE_STATES),)
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(KEY, primary_key=True)
+    state: Mapped[str] = mapped_column(String)
+    doc_id: Mapped[str] = mapped_column(String)
+    contents: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String)
+    requested_at: Mapped[datetime] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class ReplacedVersionRow(Base):
+    """A version that was built again without an erased document, and the number that it has since."""
+
+    __tablename__ = "replaced_versions"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    replaced_by: Mapped[int] = mapped_column(Integer)
+    replaced_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class AuditRow(Base):
