@@ -80,6 +80,11 @@ def request(tx: Session, contract: str, doc_id: str, *, reason: str, actor: str)
     return record
 
 
+def restore(tx: Session, record: ErasureRecord) -> None:
+    """Writes an erasure that was completed before the catalog was lost; one that is there stays as it is."""
+    rows.insert(tx, ErasureRow, [rows.values(record)], key=("contract", "digest"))
+
+
 def remember_contents(tx: Session, contract: str, digest: str, contents: Iterable[str]) -> None:
     """Adds digests of what an erased document said."""
     found = get(tx, contract, digest)
@@ -166,6 +171,26 @@ def _standing(tx: Session, name: str, kind: str) -> Iterable[_Tomb]:
         TombstoneRow.name == name, TombstoneRow.kind == kind, TombstoneRow.lifted.is_(False)
     )
     return list(rows.read(tx, _Tomb, statement))
+
+
+def adopt(tx: Session, name: str, sequence_: int, documents: Iterable[str], chunks: Iterable[str]) -> None:
+    """Takes over tombstones that a file has and the catalog has not: it was restored from an older copy, or lost.
+
+    Args:
+        tx: The transaction.
+        name: The index.
+        sequence_: Sequence of the file; nothing is done unless it is beyond the catalog's.
+        documents: Digests of documents.
+        chunks: Ids of chunks.
+    """
+    if sequence_ <= sequence(tx, name):
+        return
+    now = utc_now()
+    for kind, digests in (("document", documents), ("chunk", chunks)):
+        row = {"name": name, "kind": kind, "lifted": False, "sequence": sequence_, "changed_at": now}
+        written = ({**row, "digest": digest} for digest in sorted(digests))
+        changed = ("lifted", "sequence", "changed_at")
+        rows.insert(tx, TombstoneRow, written, key=("name", "kind", "digest"), update=changed)
 
 
 def buried(tx: Session, name: str, kind: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from corpus.catalog import audit, authors, decisions, documents, erasures, scrub
+from corpus.catalog import audit, authors, decisions, documents, erasures, relations, scrub
 from corpus.catalog.erasures import ErasureRecord
 from corpus.catalog.exclusive import gate
 from corpus.catalog.records import AuditRecord
@@ -20,14 +20,13 @@ from corpus.errors import ConfigurationError, IntegrityError
 from corpus.ids import new_run_id, tomb_digest
 from corpus.receipts import Receipt
 from index.signing import Signer, load_signer
-from index.tombstones import stored_sequence
 from ingestion.erasure import receipt as receipts
 from ingestion.erasure.answers import erase_answers
 from ingestion.erasure.evidence import Evidence, gather
 from ingestion.erasure.segments import rewrite_segments
 from ingestion.erasure.sweep import Looked, clean_reports, drop_work, last_look
 from ingestion.erasure.versions import Work, replace_versions
-from ingestion.relations.families import author_of
+from ingestion.relations.families import CONFLICT, CYCLE, author_of
 from ingestion.runtime import Runtime
 from ingestion.stages import tombstone
 from ingestion.standing import standing_rows
@@ -81,8 +80,8 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
                 "the reason names or quotes the document, and it is kept for ever. Say why in other words, such as the "
                 "number of a request."
             )
-        after = stored_sequence(runtime.store, contract)
         with runtime.catalog.transaction() as tx:
+            after = tombstone.adopt(runtime, tx, contract)
             record = erasures.request(tx, contract, doc_id, reason=reason.strip(), actor=actor.strip())
             erasures.remember_contents(tx, contract, digest, found.contents)
             erasures.bury(tx, contract, "document", [digest], after=after)
@@ -110,8 +109,8 @@ def lift(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: st
         raise ConfigurationError("lifting an erasure needs a reason: it goes into the audit log.")
     signer = load_signer(runtime.settings.signing_key)
     digest = tomb_digest(contract, doc_id)
-    after = stored_sequence(runtime.store, contract)
     with runtime.catalog.transaction() as tx:
+        after = tombstone.adopt(runtime, tx, contract)
         record = erasures.get(tx, contract, digest)
         if record is None or record.state != "done":
             state = "is being erased" if record is not None and record.state == "pending" else "was not erased"
@@ -183,6 +182,8 @@ def _forget(work: Work, found: Evidence) -> dict[str, int]:
     named = {author for metadata in found.metadata if (author := author_of(_texts(metadata)))}
     kept = _authors(work.runtime, contract, doc_id) if named else set()
     with work.runtime.catalog.transaction() as tx:
+        held = relations.waiting_on(tx, contract, [doc_id], (CONFLICT, CYCLE))
+        documents.look_again(tx, contract, doc_ids=held)  # a copy may come in now
         rows = scrub.forget_document(tx, contract, doc_id, _alias(work.record.digest))
         redacted = audit.redact(tx, work.record.digest, work.record.actor, lambda entry: _is_about(work, entry))
         authors.remove(tx, contract, named - kept)

@@ -19,6 +19,7 @@ from index.pointer import is_signed, version_numbers
 from index.signing import load_signer
 from ingestion.embedding import vectors_path
 from ingestion.erasure.left import complete_left
+from ingestion.erasure.receipt import restore_refusals
 from ingestion.runtime import Runtime
 from ingestion.stages import tombstone
 from ingestion.stages.release import is_projected
@@ -47,6 +48,7 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
     """
     contract = runtime.contract(contract_name)
     completed = 0 if dry_run else complete_left(runtime, contract_name)
+    refusals = 0 if dry_run else restore_refusals(runtime, contract_name)
     orphans = tuple(sorted(name for name in _unreferred(runtime, contract_name) if _is_old(runtime, name, grace)))
     lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
     stale = _stale_aliases(runtime, contract_name, dry_run=dry_run)
@@ -74,6 +76,7 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
             "lost_vectors": lost_vectors,
             "abandoned_runs": abandoned,
             **({"erasures_completed": completed} if completed else {}),
+            **({"refusals_restored": refusals} if refusals else {}),
         },
     )
 

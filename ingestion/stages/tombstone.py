@@ -7,9 +7,10 @@ file, then the alias files, which say how far the file is. Killed between them, 
 from __future__ import annotations
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from corpus.catalog import audit, documents, erasures, runs, versions
-from corpus.errors import ConfigurationError
+from corpus.errors import ConfigurationError, IntegrityError
 from corpus.ids import new_run_id, tomb_digest
 from corpus.receipts import Receipt
 from corpus.types import EMPTY
@@ -59,8 +60,8 @@ def delete(
         raise ConfigurationError("a deletion needs a document or a chunk, a reason and a name.")
     signer = load_signer(runtime.settings.signing_key)
     kind, digest = ("document", tomb_digest(contract, doc_id)) if doc_id else ("chunk", chunk_id)
-    after = stored_sequence(runtime.store, contract)
     with runtime.catalog.transaction() as tx:
+        after = adopt(runtime, tx, contract)
         _require_deletable(
             runtime,
             contract,
@@ -89,6 +90,20 @@ def delete(
             "rebuild": int(share > REBUILD_SHARE),
         },
     )
+
+
+def adopt(runtime: Runtime, tx: Session, contract: str) -> int:
+    """Takes over what the file says and the catalog does not, as after it was restored; returns the file's sequence.
+
+    A file that does not hold is passed over: the rows are the truth, and it is written again from them.
+    """
+    trust = TrustStore.from_folder(runtime.settings.trusted_keys)
+    try:
+        found = read_tombstones(runtime.store, contract, trust)
+    except IntegrityError:
+        return stored_sequence(runtime.store, contract)
+    erasures.adopt(tx, contract, found.sequence, found.documents, found.chunks)
+    return found.sequence
 
 
 def _require_deletable(
@@ -148,8 +163,8 @@ def _rows(runtime: Runtime, contract: str) -> Tombstones:
 def _is_there(runtime: Runtime, wanted: Tombstones, trust: TrustStore) -> bool:
     try:
         return read_tombstones(runtime.store, wanted.index, trust) == wanted
-    except Exception:  # noqa: BLE001 - whatever is there, it is not ours and is written again
-        return False
+    except IntegrityError:
+        return False  # whatever is there, it is written again
 
 
 def share_of(runtime: Runtime, contract: str) -> float:
