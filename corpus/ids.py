@@ -140,6 +140,19 @@ def chunk_id(doc_id: str, text_sha256: str, occurrence: int) -> str:
     return fingerprint("chunk", parts)[:32]
 
 
+def tomb_digest(index: str, doc_id: str) -> str:
+    """Returns the digest under which a deleted or erased document of an index is remembered.
+
+    Who knows the id can tell that it is meant; the digest does not give the id.
+    """
+    return hashlib.sha256(f"tombstone\0{index}\0{doc_id}".encode()).hexdigest()
+
+
+def erased_digest(sha256: str) -> str:
+    """Returns the digest under which the digest of an erased text, or of its bytes, is remembered."""
+    return fingerprint("erased-content", {"sha256": sha256})
+
+
 def new_run_id() -> str:
     """Returns a fresh run id that sorts by time (UUID version 7, RFC 9562)."""
     return str(uuid7())

@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,10 +75,10 @@ class Store:
         with self.fs.open(self.path(name), "rb") as handle:
             yield handle
 
-    def names(self, folder: str) -> tuple[str, ...]:
+    def names(self, folder: str, *, every: bool = False) -> tuple[str, ...]:
         """Returns the names directly inside a folder, sorted; empty if it does not exist.
 
-        Temporary names of writers at work are left out.
+        Temporary names of writers at work are left out, unless `every` name is asked for.
         """
         try:
             # Another process may have published since this one listed: never trust a listing cache.
@@ -87,7 +87,14 @@ class Store:
         except FileNotFoundError:
             return ()
         names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries)
-        return tuple(sorted(name for name in names if not name.startswith(".tmp")))
+        return tuple(sorted(name for name in names if every or not name.startswith(".tmp")))
+
+    def links(self, folder: str, names: Iterable[str]) -> tuple[str, ...]:
+        """Returns those of a folder and some files in it that are symbolic links; a remote store has none."""
+        if not self.is_local:
+            return ()
+        paths = (folder, *(f"{folder}/{name}" for name in sorted(names)))
+        return tuple(name for name in paths if Path(self.path(name)).is_symlink())
 
     def modified_at(self, name: str) -> datetime | None:
         """Returns when a file, or the youngest file of a folder, was written, aware UTC.

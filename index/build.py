@@ -100,11 +100,22 @@ def build_version(scratch: Path, store: Store, spec: BuildSpec, active: Iterable
         IntegrityError: Stored rows contradict each other, or a vector is none (`index.spill`).
         ConfigurationError: The factory is not offered, or needs more chunks than there are.
     """
-    folder, work = scratch / "version", scratch / "work"
-    folder.mkdir()
+    work = scratch / "work"
     work.mkdir()
     space = Space(fingerprint=spec.embedder_fingerprint, dimension=spec.dimension)
-    summary = _write_rows(folder, work, sorted_ranges(store, space, active, work))
+    return build_ranges(scratch, spec, sorted_ranges(store, space, active, work))
+
+
+def build_ranges(scratch: Path, spec: BuildSpec, ranges: Iterable[Range]) -> Built:
+    """Builds the content of a version from ranges of rows, in the order of a version (`index.spill`).
+
+    Raises:
+        ConfigurationError: The factory is not offered, or needs more chunks than there are.
+    """
+    folder, work = scratch / "version", scratch / "work"
+    folder.mkdir()
+    work.mkdir(exist_ok=True)
+    summary = _write_rows(folder, work, ranges)
     vectors = _map_vectors(work / _VECTORS, summary.contents.chunks, spec.dimension)
     index = _write_index(folder / layout.INDEX, spec.factory, vectors)
     canaries = _write_canaries(folder / layout.CANARIES, spec)

@@ -1,9 +1,10 @@
 """Where the parts of an index are inside a home. Names only: nothing here reads or writes.
 
 indexes/<name>/v000042/...           one immutable version
-indexes/<name>/aliases/live.json     projection of an alias, the one file that is ever replaced
 indexes/<name>/approvals/v000042/... signed statements of the persons who approved a version
 candidates/<name>/<id>/...           a version that failed a gate: never signed, and no reader looks there
+indexes/<name>/aliases/live.json     projection of an alias, signed
+indexes/<name>/tombstones.dsse.json  what readers must not serve, signed; these two are the only files ever replaced
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ CONTRACT = "contract.odcs.yaml"
 REPORT = "report.json"
 MANIFEST = "manifest.json"
 ENVELOPE = "manifest.dsse.json"
+
+TOMBSTONES = "tombstones.dsse.json"
 
 CONTENT_FILES = (CANARIES, CHUNKS, CONTRACT, DOCUMENTS, INDEX, REPORT)
 """Files that the manifest lists, sorted; every version has exactly these."""
@@ -81,6 +84,11 @@ def candidates_path(name: str) -> str:
 def candidate_path(name: str, candidate: str) -> str:
     """Returns the folder of one candidate."""
     return f"{candidates_path(name)}/{_checked(candidate, 'candidate')}"
+
+
+def tombstones_path(name: str) -> str:
+    """Returns the file of an index's tombstones."""
+    return f"{index_path(name)}/{TOMBSTONES}"
 
 
 def _checked(value: str, what: str) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from corpus import batches
-from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch, IntegrityError
+from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch, IntegrityError, SignatureInvalid
 from corpus.ids import text_digest
 from corpus.seams import Embedder, Vectors
 from corpus.storage import Store, open_store
@@ -23,8 +24,10 @@ from index import layout, search
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
 from index.filters import Filters, Where
 from index.manifest import Manifest
-from index.pointer import AliasPointer, alias_names, read_pointer
+from index.pointer import AliasPointer, alias_names, verified_pointer
+from index.seen import Seen
 from index.signing import TrustStore
+from index.tombstones import Served, Watch
 from index.verify import Verified, read_checked, verify_manifest
 
 DOCUMENT_COLUMNS = ["doc_id", "title", "uri", "version", "owner", "source_system", "sensitivity_label", "language"]
@@ -99,7 +102,13 @@ class IndexReader:
     """
 
     def __init__(
-        self, verified: Verified, index: Any, chunks: pa.Table, documents: pa.Table, embedder: Embedder | None
+        self,
+        verified: Verified,
+        index: Any,
+        chunks: pa.Table,
+        documents: pa.Table,
+        embedder: Embedder | None,
+        watch: Watch | None = None,
     ):
         self.manifest: Manifest = verified.manifest
         self.manifest_sha256 = verified.manifest_sha256
@@ -110,6 +119,7 @@ class IndexReader:
         self._embedder = embedder
         self._embedding = threading.Lock()
         self._filters = Filters.of(chunks, documents)
+        self._served = Served(watch, self.manifest.name, chunks, documents, self._filters.document_of)
 
     def __len__(self) -> int:
         return int(self._chunks.num_rows)
@@ -117,7 +127,7 @@ class IndexReader:
     def search(
         self, query: str | Vectors, k: int = 10, *, embedder_fingerprint: str | None = None, where: Where | None = None
     ) -> tuple[Hit, ...]:
-        """Finds the chunks nearest to a query; filters apply before ranking.
+        """Finds the chunks nearest to a query; filters apply before ranking, and nothing that was deleted is found.
 
         Args:
             query: A text, embedded with the embedder given to `open_index`; or a vector of shape
@@ -135,11 +145,12 @@ class IndexReader:
             ConfigurationError: No embedder for a text, an unknown filter or origin, a bad `k`, or a
                 vector that is none.
             FingerprintMismatch: The vector comes from another space.
+            IntegrityError: What was deleted is not known: the tombstones were altered, removed or put back.
         """
         if k < 1:
             raise ConfigurationError(f"k is {k}; ask for at least 1 hit.")
         vector = self._query_vector(query, embedder_fingerprint)
-        allowed = self._filters.allowed(where or {})
+        allowed = self._served.among(self._filters.allowed(where or {}))
         count = min(k, len(self) if allowed is None else int(allowed.sum()))
         if not count:
             return ()
@@ -172,7 +183,7 @@ class IndexReader:
         )
 
 
-def open_index(
+def open_index(  # noqa: PLR0913 - each is asked for by somebody
     home: str | Store,
     name: str,
     *,
@@ -182,6 +193,7 @@ def open_index(
     embedder: Embedder | None = None,
     allow_unsigned: bool = False,
     mmap: bool = False,
+    seen: Path | None = None,
 ) -> IndexReader:
     """Opens a version for reading, having verified all of it.
 
@@ -196,6 +208,9 @@ def open_index(
         allow_unsigned: Accept a version without signature, or any where `trust` is empty.
         mmap: Map the FAISS file of a local home instead of holding it; who may write the file may
             then still change it after it was verified.
+        seen: A file of the reader's own, outside the home, in which it keeps how far alias and tombstones
+            were; from then on it refuses older ones, which may have been put back. None remembers
+            nothing beyond this reader.
 
     Raises:
         ConfigurationError: There is no such alias or version.
@@ -205,11 +220,21 @@ def open_index(
     """
     store = open_store(home) if isinstance(home, str) else home
     _require_names(name, alias)
+    memory = Seen(seen) if seen is not None else None
+    floor = memory.tombstones(name) if memory is not None else 0
+    pointer = None
     if version is not None:
         verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
     else:
-        verified = _follow(store, name, alias, trust, allow_unsigned=allow_unsigned)
-    return _load(store, verified, embedder, mmap=mmap)
+        verified, pointer = _follow(store, name, alias, trust, allow_unsigned=allow_unsigned)
+        floor = max(floor, pointer.tombstones)
+        if memory is not None:
+            memory.require_newer(name, alias, pointer.generation)
+    watch = Watch(store, name, trust, allow_unsigned=allow_unsigned, floor=floor)
+    if memory is not None:
+        moved = pointer.generation if pointer is not None else 0
+        memory.remember(name, alias=alias if pointer else "", generation=moved, tombstones=watch.known.sequence)
+    return _load(store, verified, embedder, mmap=mmap, watch=watch)
 
 
 def _require_names(name: str, alias: str) -> None:
@@ -219,17 +244,25 @@ def _require_names(name: str, alias: str) -> None:
         raise ConfigurationError(str(error)) from error
 
 
-def _follow(store: Store, name: str, alias: str, trust: TrustStore, *, allow_unsigned: bool) -> Verified:
-    pointer = read_pointer(store, name, alias)
-    if pointer is None:
+def _follow(
+    store: Store, name: str, alias: str, trust: TrustStore, *, allow_unsigned: bool
+) -> tuple[Verified, AliasPointer]:
+    found = verified_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
+    if found is None:
         known = ", ".join(alias_names(store, name)) or "none"
         raise ConfigurationError(
             f"index {name!r} has no alias {alias!r} in {store.url}. Aliases: {known}. Release a version first "
             "(`stemma ingest`), or open one by number."
         )
+    pointer, signed = found
     verified = verify_manifest(store, name, pointer.version, trust, allow_unsigned=allow_unsigned)
     _check_pointer(pointer, verified)
-    return verified
+    if verified.aliases_signed and not signed:
+        raise SignatureInvalid(
+            f"the file of alias {alias!r} of {name!r} is not signed, and {layout.version_name(pointer.version)} says "
+            "that it has to be: somebody may have pointed it elsewhere. Run `stemma reconcile` to write it again."
+        )
+    return verified, pointer
 
 
 def _check_pointer(pointer: AliasPointer, verified: Verified) -> None:
@@ -241,7 +274,9 @@ def _check_pointer(pointer: AliasPointer, verified: Verified) -> None:
         )
 
 
-def _load(store: Store, verified: Verified, embedder: Embedder | None, *, mmap: bool) -> IndexReader:
+def _load(
+    store: Store, verified: Verified, embedder: Embedder | None, *, mmap: bool, watch: Watch | None = None
+) -> IndexReader:
     manifest = verified.manifest
     folder = layout.version_path(manifest.name, manifest.number)
     # Everything is compared with its digest, also what is not used here: one altered byte is enough.
@@ -252,7 +287,7 @@ def _load(store: Store, verified: Verified, embedder: Embedder | None, *, mmap: 
     documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), DOCUMENT_COLUMNS).combine_chunks()
     index = _open_faiss(store, f"{folder}/{layout.INDEX}", data[layout.INDEX], mmap=mmap)
     _check_parity(manifest, index, chunks)
-    return IndexReader(verified, index, chunks, documents, embedder)
+    return IndexReader(verified, index, chunks, documents, embedder, watch)
 
 
 def _open_faiss(store: Store, path: str, data: bytes, *, mmap: bool) -> Any:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from corpus.catalog import audit, rows, versions
+from corpus.catalog import audit, erasures, rows, versions
 from corpus.catalog.records import VersionRecord
 from corpus.catalog.session import Catalog
 from corpus.catalog.tables import AliasRow
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.storage import Store
 from index import layout
-from index.pointer import AliasPointer, alias_names, read_pointer, version_numbers
+from index.pointer import AliasPointer, alias_names, verified_pointer, version_numbers
 from index.release import version_record
 from index.signing import TrustStore
+from index.tombstones import read_tombstones
 from index.verify import Verified, verify_version
 
 
@@ -51,29 +52,44 @@ def rebuild_catalog(
         allow_unsigned: Accept versions without signature.
     """
     skipped: dict[str, str] = {}
-    pointers = tuple(_pointers(store, name, skipped))
+    pointers = tuple(_pointers(store, name, trust, skipped, allow_unsigned=allow_unsigned))
     served = {pointer.version for pointer in pointers}
     check = partial(_check, store, name, trust, allow_unsigned)
     found = {number: _record(check, number, served, skipped) for number in version_numbers(store, name)}
     records = {number: record for number, record in found.items() if record is not None}
     kept = [pointer for pointer in pointers if _points_right(pointer, records, skipped)]
     _write(catalog, name, records.values(), kept, actor)
+    _restore_tombstones(store, catalog, name, trust, skipped)
     return Rebuilt(versions=tuple(records), aliases=tuple(pointer.alias for pointer in kept), skipped=skipped)
+
+
+def _restore_tombstones(store: Store, catalog: Catalog, name: str, trust: TrustStore, skipped: dict[str, str]) -> None:
+    """Brings back what was deleted: without it the next deletion would write a file that lacks the others."""
+    try:
+        found = read_tombstones(store, name, trust)
+    except IntegrityError as error:
+        skipped[layout.TOMBSTONES] = str(error)
+        return
+    with catalog.transaction() as tx:
+        audit.lock(tx)
+        erasures.adopt(tx, name, found.sequence, found.documents, found.chunks)
 
 
 def _check(store: Store, name: str, trust: TrustStore, allow_unsigned: bool, number: int) -> Verified:  # noqa: FBT001
     return verify_version(store, name, number, trust, allow_unsigned=allow_unsigned)
 
 
-def _pointers(store: Store, name: str, skipped: dict[str, str]) -> Iterable[AliasPointer]:
+def _pointers(
+    store: Store, name: str, trust: TrustStore, skipped: dict[str, str], *, allow_unsigned: bool
+) -> Iterable[AliasPointer]:
     for alias in alias_names(store, name):
         try:
-            pointer = read_pointer(store, name, alias)
+            found = verified_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
         except IntegrityError as error:
             skipped[alias] = str(error)
             continue
-        if pointer is not None:
-            yield pointer
+        if found is not None:
+            yield found[0]
 
 
 def _record(

@@ -7,6 +7,7 @@ moves; the alias moves by compare-and-swap; the projection is a copy that any la
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from corpus.catalog import audit, versions
@@ -17,20 +18,22 @@ from corpus.ids import sha256_hex
 from corpus.storage import Store
 from index import layout
 from index.manifest import Manifest
-from index.pointer import AliasPointer, read_pointer, version_numbers
+from index.pointer import AliasPointer, is_signed, read_pointer, version_numbers
 from index.signing import Signer, TrustStore, sign_statement
-from index.verify import verify_version
+from index.tombstones import stored_sequence
+from index.verify import ALIASES_SIGNED, verify_version
 
 _PROJECTION_ATTEMPTS = 10
 
 
-def seal(folder: Path, manifest: Manifest, signer: Signer | None) -> str:
+def seal(folder: Path, manifest: Manifest, signer: Signer | None, *, aliases_signed: bool = False) -> str:
     """Writes manifest.json and its signature into a built folder.
 
     Args:
         folder: `Built.folder`.
         manifest: What it holds.
         signer: The signing key; None leaves the version unsigned, which readers refuse by default.
+        aliases_signed: Say that the files of aliases which point to it are signed; a reader then refuses others.
 
     Returns:
         Digest of manifest.json.
@@ -43,6 +46,7 @@ def seal(folder: Path, manifest: Manifest, signer: Signer | None) -> str:
         return digest
     subjects = {layout.MANIFEST: digest, layout.INDEX: manifest.files[layout.INDEX].sha256}
     predicate = {"name": manifest.name, "number": manifest.number, "identity": manifest.identity}
+    predicate |= {"aliases": ALIASES_SIGNED} if aliases_signed else {}
     (folder / layout.ENVELOPE).write_bytes(sign_statement(signer, subjects, predicate))
     return digest
 
@@ -135,7 +139,7 @@ def version_record(manifest: Manifest, manifest_sha256: str, state: str = "candi
     )
 
 
-def activate(
+def activate(  # noqa: PLR0913 - a move names all that it rests on
     store: Store,
     catalog: Catalog,
     name: str,
@@ -145,6 +149,7 @@ def activate(
     expected_generation: int | None,
     actor: str,
     reason: str,
+    signer: Signer | None = None,
 ) -> AliasState:
     """Points an alias to a published version: compare-and-swap in the catalog, then the projection.
 
@@ -157,6 +162,7 @@ def activate(
         expected_generation: The generation that the caller saw; None when there was no such alias.
         actor: Who moves it.
         reason: Why, for the audit log.
+        signer: Signs the projection; without it readers refuse it where the version says that it is signed.
 
     Returns:
         The alias after the move.
@@ -187,7 +193,7 @@ def activate(
             reason=reason,
         )
         versions.set_state(tx, name, number, "released")
-    project_alias(store, catalog, state)
+    project_alias(store, catalog, state, signer)
     return state
 
 
@@ -202,7 +208,7 @@ def _check_alias(name: str, alias: str) -> None:
         ) from error
 
 
-def project_alias(store: Store, catalog: Catalog, state: AliasState) -> AliasPointer:
+def project_alias(store: Store, catalog: Catalog, state: AliasState, signer: Signer | None = None) -> AliasPointer:
     """Writes an alias's projection from its row, for readers without a database; repairs a stale one.
 
     After writing, the row is read again: where it has moved on, the newer one is written, so a late
@@ -212,22 +218,23 @@ def project_alias(store: Store, catalog: Catalog, state: AliasState) -> AliasPoi
         store: The home.
         catalog: The catalog.
         state: The alias; only its name and its index count, the row is read here.
+        signer: Signs it; None leaves it unsigned.
 
     Raises:
         ReleaseError: The projection is ahead of the catalog (which was restored from an older copy,
             or is not this home's), or the alias never stopped moving.
     """
     for _ in range(_PROJECTION_ATTEMPTS):
-        wanted = _pointer(catalog, state)
+        wanted = replace(_pointer(catalog, state), tombstones=stored_sequence(store, state.name))
         found = _readable_pointer(store, state)
-        if found == wanted:
+        if found == wanted and (signer is None or is_signed(store, state.name, state.alias)):
             return wanted
         if found is not None and found.generation > wanted.generation:
             # Either we read the row before somebody moved it, or the catalog really is behind.
-            if _pointer(catalog, state) == wanted:
+            if _pointer(catalog, state).generation == wanted.generation:
                 raise ReleaseError(_behind(store, state, found, wanted))
             continue
-        store.replace(layout.alias_path(state.name, state.alias), wanted.to_bytes())
+        store.replace(layout.alias_path(state.name, state.alias), wanted.to_bytes(signer, state.name))
     raise ReleaseError(f"alias {state.alias!r} of {state.name!r} kept moving; run `stemma reconcile` when it rests.")
 
 

@@ -58,9 +58,9 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     if not _FACTORY.match(factory):
         raise ConfigurationError(f"index factory {factory!r} is not offered. Valid: {_FACTORIES}.")
     lists = _lists(factory)
-    if len(vectors) < lists * _POINTS_PER_LIST:
+    if len(vectors) < least_chunks(factory):
         raise ConfigurationError(
-            f"index factory {factory!r} needs at least {lists * _POINTS_PER_LIST} chunks, there are {len(vectors)}. "
+            f"index factory {factory!r} needs at least {least_chunks(factory)} chunks, there are {len(vectors)}. "
             "Use Flat, or fewer lists."
         )
     index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
@@ -70,6 +70,21 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     for block in _blocks(vectors):
         index.add(block)
     return index
+
+
+def least_chunks(factory: str) -> int:
+    """Returns how many vectors an index of that factory needs to be trained."""
+    return _lists(factory) * _POINTS_PER_LIST
+
+
+def stored_vectors(index: Any) -> Vectors:
+    """Returns the vectors of an index by row, shape `(n, dimension)`, as it stores them."""
+    if isinstance(index, faiss.IndexIVF):
+        index.make_direct_map()
+    if not index.ntotal:
+        return np.zeros((0, index.d), dtype=np.float32)
+    vectors: Vectors = index.reconstruct_n(0, index.ntotal)
+    return vectors
 
 
 def write_index(index: Any, path: Path) -> None:

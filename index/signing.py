@@ -4,8 +4,8 @@ The statement names the manifest and the FAISS file by SHA-256; every other file
 manifest. Whoever reads needs a `TrustStore`. Nothing here reads a store or a clock.
 
 Sources: in-toto Statement v1 (https://in-toto.io/Statement/v1), DSSE v1
-(https://github.com/secure-systems-lab/dsse). The signature covers version folders, not aliases: who
-may write the home may point an alias to any version that was signed.
+(https://github.com/secure-systems-lab/dsse). Versions, alias files, tombstones and receipts of erasures are
+signed, each as its own predicate type, so that none passes for another.
 """
 
 from __future__ import annotations
@@ -178,17 +178,28 @@ def verify(envelope: bytes, trust: TrustStore, subjects: Mapping[str, str], kind
     return keyid
 
 
-def predicate_of(envelope: bytes) -> Mapping[str, Any]:
-    """Returns what a signed statement says about its files. Only after `verify` has accepted it.
+def predicate_of(envelope: bytes) -> dict[str, Any]:
+    """Returns the predicate of an envelope; believe it only after `verify` accepted the same bytes.
 
     Raises:
-        SignatureInvalid: It is no statement.
+        SignatureInvalid: It is no envelope of a statement.
     """
     try:
         predicate = json.loads(_parse(envelope).payload)["predicate"]
     except (ValueError, KeyError, TypeError) as error:
         raise SignatureInvalid(f"what was signed is no in-toto statement: {error!r}.") from error
-    return dict(predicate)
+    if not isinstance(predicate, dict):
+        raise SignatureInvalid("what was signed says nothing: its predicate is no object.")
+    return predicate
+
+
+def is_canonical(envelope: bytes) -> bool:
+    """Returns whether an envelope is in the one form that `sign_statement` writes.
+
+    JSON and base64 let some bytes change without changing what is said. Files of ours are canonical, so that
+    any byte that differs is seen.
+    """
+    return canonical_json(_parse(envelope).to_dict()) == envelope
 
 
 def _public_key(path: Path) -> SSlibKey:

@@ -10,14 +10,16 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from corpus.errors import ConfigurationError, DigestMismatch, IntegrityError
+from corpus.errors import ConfigurationError, DigestMismatch, IntegrityError, SignatureInvalid
 from corpus.ids import sha256_hex
 from corpus.storage import Store
 from index import layout
 from index.manifest import FileRef, Manifest
 from index.pointer import version_numbers
-from index.signing import TrustStore, verify
+from index.signing import TrustStore, is_canonical, predicate_of, verify
 
+ALIASES_SIGNED = "signed"
+"""Value of `aliases` in the predicate of a version whose alias files are signed too."""
 _BLOCK_BYTES = 1 << 20
 
 # SHA-256 ran at 1.1 GB/s on one core (`openssl speed -evp sha256`, 2026): a twentieth of a second, and with ten times
@@ -34,11 +36,13 @@ class Verified:
         manifest: The manifest.
         manifest_sha256: Digest of its bytes.
         keyid: The trusted key that signed it; empty where unsigned versions were allowed.
+        aliases_signed: Whether it says, signed, that the files of aliases which point to it are signed too.
     """
 
     manifest: Manifest
     manifest_sha256: str
     keyid: str
+    aliases_signed: bool = False
 
 
 def verify_manifest(
@@ -69,8 +73,13 @@ def verify_manifest(
     manifest = Manifest.from_bytes(data)
     _check_names(manifest, name, number)
     subjects[layout.INDEX] = manifest.files[layout.INDEX].sha256
-    keyid = "" if unchecked else verify(envelope, trust, subjects)
-    return Verified(manifest=manifest, manifest_sha256=subjects[layout.MANIFEST], keyid=keyid)
+    _check_folder(store, folder)
+    if unchecked:
+        return Verified(manifest=manifest, manifest_sha256=subjects[layout.MANIFEST], keyid="")
+    keyid = verify(envelope, trust, subjects)
+    _check_said(envelope, manifest)
+    signed = predicate_of(envelope).get("aliases") == ALIASES_SIGNED
+    return Verified(manifest=manifest, manifest_sha256=subjects[layout.MANIFEST], keyid=keyid, aliases_signed=signed)
 
 
 def verify_version(
@@ -182,6 +191,30 @@ def _envelope(store: Store, folder: str) -> bytes:
         return store.read_bytes(f"{folder}/{layout.ENVELOPE}")
     except FileNotFoundError:
         return b""
+
+
+def _check_folder(store: Store, folder: str) -> None:
+    """Refuses what was put into a version beside its files, and links, which may lead elsewhere tomorrow."""
+    known = {*layout.CONTENT_FILES, layout.MANIFEST, layout.ENVELOPE}
+    extra = sorted(set(store.names(folder, every=True)) - known)
+    if extra:
+        raise IntegrityError(f"{folder} holds {', '.join(extra)}, which no version has: it was put there. Remove it.")
+    links = store.links(folder, known)
+    if links:
+        raise IntegrityError(
+            f"{links[0]} is a link, and a version has none: what it leads to may change. Restore the version, or roll "
+            "back."
+        )
+
+
+def _check_said(envelope: bytes, manifest: Manifest) -> None:
+    """Compares what the signature says in words with the manifest; the digests were compared before."""
+    said = predicate_of(envelope)
+    if not is_canonical(envelope) or said.get("name", manifest.name) != manifest.name:
+        raise SignatureInvalid(
+            f"the signature of {manifest.name} {layout.version_name(manifest.number)} was altered. Restore the "
+            "version, or roll back."
+        )
 
 
 def _check_names(manifest: Manifest, name: str, number: int) -> None:

@@ -17,6 +17,7 @@ from corpus.errors import CatalogError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from index.pacing import parse_rate
+from ingestion.erasure.left import complete_left
 from ingestion.isolation import Preparation
 from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
@@ -53,6 +54,7 @@ def ingest(
     Raises:
         StemmaError: As the stages say. Whatever ends a run early, it is closed as failed and the old version serves.
     """
+    complete_left(runtime, contract_name)
     run_id = new_run_id()
     with _closing(runtime, run_id):
         acquired = acquire.acquire(

@@ -57,13 +57,14 @@ def publish(
     """
     name = candidate.contract.name
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
+    signer = load_signer(runtime.settings.signing_key)
     with runtime.store.scratch() as scratch:
         built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
         manifest = _judged(runtime, candidate, built, run_id=run_id, force=force)
         require_passed(runtime, candidate.contract, manifest, built.folder)
         orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
         if orphan is None:
-            digest = releases.seal(built.folder, manifest, load_signer(runtime.settings.signing_key))
+            digest = releases.seal(built.folder, manifest, signer, aliases_signed=True)
             if not runtime.store.is_local:
                 _claim(runtime, manifest, digest)
             releases.publish(runtime.store, name, manifest.number, built.folder)
@@ -86,6 +87,7 @@ def publish(
         expected_generation=candidate.alias.generation if candidate.alias else None,
         actor=runtime.settings.actor,
         reason=reason or f"run {run_id}",
+        signer=signer,
     )
     return record, "published"
 
@@ -128,6 +130,7 @@ def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str
         expected_generation=state.generation if state else None,
         actor=runtime.settings.actor,
         reason=reason,
+        signer=load_signer(runtime.settings.signing_key),
     )
     return releases.version_record(verified.manifest, verified.manifest_sha256)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import candidate, contamination, index_queries, lifecycle, render, render_index
+from console.cli import candidate, contamination, erase, index_queries, lifecycle, render, render_index
 from console.cli.command import Result, command, group
 from console.cli.session import Session, pairs
 from console.cli.versions import Index, open_one
@@ -60,6 +60,7 @@ def register(app: typer.Typer) -> None:
     command(nouns, "rollback", examples=examples)(rollback)
     examples = ("index release handbook", "index release handbook --force --reason 'corpus was halved on purpose'")
     command(nouns, "release", examples=examples)(release)
+    erase.attach(nouns)
 
 
 def query(

@@ -8,7 +8,7 @@ from console.cli.command import Json
 from console.cli.versions import Index
 from corpus.catalog.records import VersionRecord
 from corpus.errors import StemmaError
-from index.pointer import alias_names, read_pointer
+from index.pointer import alias_names, verified_pointer
 from index.signing import TrustStore
 from index.verify import verify_version
 from ingestion.runtime import Runtime
@@ -38,16 +38,34 @@ def _version(runtime: Runtime, version: VersionRecord, trust: TrustStore) -> Jso
 def verify_aliases(runtime: Runtime, index: Index) -> list[Json]:
     """Compares alias rows of the catalog with the alias files that readers follow, both ways."""
     names = sorted({*index.aliases, *alias_names(runtime.store, index.name)})
-    return list(_aliases(runtime, index, names))
+    found = list(_aliases(runtime, index, names))
+    return [*found, *_tombstones(runtime, index.name)]
+
+
+def _tombstones(runtime: Runtime, name: str) -> Iterator[Json]:
+    """Compares the tombstones that readers look at with those of the catalog; yields what does not hold."""
+    from ingestion.stages.tombstone import is_projected  # noqa: PLC0415 - the check alone needs it
+
+    if not is_projected(runtime, name):
+        error = f"they are not those of the catalog, or the alias files do not say so. Run `stemma reconcile {name}`."
+        yield {
+            "alias": "tombstones",
+            "number": 0,
+            "ok": False,
+            "manifest_sha256": None,
+            "error": f"tombstones: {error}",
+        }
 
 
 def _aliases(runtime: Runtime, index: Index, names: Iterable[str]) -> Iterator[Json]:
+    trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     numbers = {version.number: version.manifest_sha256 for version in index.versions}
     for name in names:
         row = index.aliases.get(name)
         error, number, sha256 = "", row or 0, numbers.get(row or 0)
         try:
-            pointer = read_pointer(runtime.store, index.name, name)
+            checked = verified_pointer(runtime.store, index.name, name, trust)
+            pointer = checked[0] if checked else None
         except StemmaError as damage:
             error = str(damage)
         else:

@@ -7,12 +7,12 @@ canonical JSON, so that anyone can check a log with a dozen lines of code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -22,6 +22,9 @@ from corpus.ids import canonical_json, sha256_hex
 from corpus.types import utc_now
 
 START = "0" * 64
+REDACT = "audit.redact"
+"""Action of the entry that says which earlier ones lost their words to an erasure."""
+_REDACTED = "erased"
 
 # Any fixed number will do; PostgreSQL's advisory locks are named by number.
 _LOCK = 0x57E3A002
@@ -80,17 +83,59 @@ def entry_digest(entry: AuditRecord) -> str:
     return sha256_hex(canonical_json({**said, "at": at}))
 
 
+def redact(tx: Session, erasure: str, actor: str, named: Callable[[AuditRecord], bool]) -> tuple[int, ...]:
+    """Takes the words out of entries about an erased document; the chain holds, and says that it was done.
+
+    What an entry said and of what is replaced by the digest of the erasure; who did what when, and the digests of the
+    chain, stay. One more entry names the numbers, so an entry that is emptied without it breaks the chain.
+
+    Args:
+        tx: The transaction.
+        erasure: Digest under which the erasure is remembered.
+        actor: Who erases.
+        named: Whether an entry is about the document.
+
+    Returns:
+        The numbers of the entries.
+    """
+    lock(tx)
+    statement = select(*rows.columns(AuditRow, AuditRecord)).order_by(AuditRow.number)
+    meant = [
+        entry.number for entry in rows.read(tx, AuditRecord, statement) if not _is_redacted(entry) and named(entry)
+    ]
+    for batch in rows.chunks(meant):
+        chosen = update(AuditRow).where(AuditRow.number.in_(batch))
+        tx.execute(chosen.values(subject=erasure, detail={_REDACTED: erasure}))
+    if meant:
+        append(tx, actor=actor, action=REDACT, subject=erasure, detail={"entries": meant})
+    return tuple(meant)
+
+
+def _is_redacted(entry: AuditRecord) -> bool:
+    return set(entry.detail) == {_REDACTED}
+
+
 def verify(tx: Session) -> AuditReport:
-    """Checks the whole chain, in bounded memory."""
+    """Checks the whole chain, in bounded memory.
+
+    Of an entry that was redacted only its place in the chain can be checked, and that a later entry says so.
+    """
     statement = select(*rows.columns(AuditRow, AuditRecord)).order_by(AuditRow.number)
     head = START
     entries = tx.execute(select(func.count()).select_from(AuditRow)).scalar_one()
     streamed = rows.read(tx, AuditRecord, statement.execution_options(yield_per=rows.WRITE_BATCH))
+    emptied: set[int] = set()
     for number, entry in enumerate(streamed, start=1):
-        if entry.number != number or entry.previous != head or entry.digest != entry_digest(entry):
+        redacted = _is_redacted(entry)
+        right = redacted or entry.digest == entry_digest(entry)
+        if entry.number != number or entry.previous != head or not right:
             return AuditReport(entries=entries, broken_at=number, head=head)
+        if redacted:
+            emptied.add(number)
+        elif entry.action == REDACT:
+            emptied.difference_update(entry.detail["entries"])
         head = entry.digest
-    return AuditReport(entries=entries, broken_at=None, head=head)
+    return AuditReport(entries=entries, broken_at=min(emptied, default=None), head=head)
 
 
 def number_of(tx: Session, digest: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -25,6 +25,12 @@ def known(tx: Session, contract: str, names: Iterable[str]) -> frozenset[str]:
         for batch in rows.chunks(dict.fromkeys(names))
         for name in tx.execute(statement.where(AuthorRow.author.in_(batch))).scalars()
     )
+
+
+def remove(tx: Session, contract: str, names: Iterable[str]) -> None:
+    """Forgets authors of a contract."""
+    for batch in rows.chunks(names):
+        tx.execute(delete(AuthorRow).where(AuthorRow.contract == contract, AuthorRow.author.in_(batch)))
 
 
 def has_any(tx: Session, contract: str) -> bool:

@@ -42,6 +42,8 @@ DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
 REEMBED_STATES = ("running", "finished", "abandoned")
 VERSION_STATES = ("candidate", "released", "retired")
+ERASURE_STATES = ("pending", "done", "lifted")
+TOMBSTONE_KINDS = ("document", "chunk")
 LINEAGE_KINDS = ("document", "answer")
 LINEAGE_RELATIONS = ("wasDerivedFrom",)
 
@@ -499,6 +501,45 @@ class EvaluationRow(Base):
     recall: Mapped[float | None] = mapped_column(Float)
     mrr: Mapped[float | None] = mapped_column(Float)
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class TombstoneRow(Base):
+    """A document or chunk that no reader of an index may serve; `sequence` grows with every change of an index."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (_one_of("kind", TOMBSTONE_KINDS),)
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    kind: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(KEY, primary_key=True)
+    lifted: Mapped[bool]
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ErasureRow(Base):
+    """A document that was erased: digests only, but for the id while the erasure is at work."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (_one_of("state", ERASURE_STATES),)
+    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
+    digest: Mapped[str] = mapped_column(KEY, primary_key=True)
+    state: Mapped[str] = mapped_column(String)
+    doc_id: Mapped[str] = mapped_column(String)
+    contents: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    reason: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(String)
+    requested_at: Mapped[datetime] = mapped_column(UtcTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class ReplacedVersionRow(Base):
+    """A version that was built again without an erased document, and the number that it has since."""
+
+    __tablename__ = "replaced_versions"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    replaced_by: Mapped[int] = mapped_column(Integer)
+    replaced_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class AuditRow(Base):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from corpus.catalog import audit, rows
+from corpus.catalog import audit, erasures, rows
 from corpus.catalog.records import AliasState, VersionRecord
 from corpus.catalog.tables import AliasRow, AuditRow, VersionRow
 from corpus.errors import ConcurrentRelease, ConfigurationError
@@ -166,6 +166,11 @@ def require(tx: Session, name: str, number: int) -> VersionRecord:
 
 
 def served(tx: Session, name: str, alias: str) -> tuple[int, ...]:
-    """Returns the versions that an alias was pointed to, in the order of the moves, as the audit log has them."""
+    """Returns the versions that an alias was pointed to, in the order of the moves, as the audit log has them.
+
+    One that was built again since without an erased document is given under the number that it has now.
+    """
     statement = select(AuditRow.detail).where(AuditRow.action == "alias.move", AuditRow.subject == f"{name}@{alias}")
-    return tuple(int(detail["to"]) for detail in tx.execute(statement.order_by(AuditRow.number)).scalars())
+    since = erasures.replacements(tx, name)
+    moves = (int(detail["to"]) for detail in tx.execute(statement.order_by(AuditRow.number)).scalars())
+    return tuple(since.get(number, number) for number in moves)

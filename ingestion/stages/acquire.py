@@ -17,6 +17,7 @@ from corpus.receipts import Counts, Receipt
 from corpus.types import SourceRef, utc_now
 from ingestion import staging
 from ingestion.embedding import require_same_model
+from ingestion.erasure.left import adding
 from ingestion.examine import Tools, limited_key, sidecar_digest, state_key, unread_key
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.families import CONFLICT, CYCLE
@@ -25,6 +26,7 @@ from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_o
 from ingestion.toolkit import asks_paraphrase, tools_of
 
 
+@adding
 def acquire(
     runtime: Runtime,
     contract_name: str,

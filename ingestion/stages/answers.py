@@ -23,6 +23,7 @@ from corpus.ids import new_run_id, text_digest
 from corpus.receipts import Receipt
 from corpus.types import utc_now
 from ingestion.answerlog import AUTO, open_log
+from ingestion.erasure.left import adding
 from ingestion.keeping import Keeping
 from ingestion.lineage.remember import refresh, remember_answers
 from ingestion.lineage.retrieved import located
@@ -52,6 +53,7 @@ class _Tally:
     keys: list[npt.NDArray[np.uint64]] = field(default_factory=list)
 
 
+@adding
 def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> Receipt:
     """Registers a file of served answers.
 

@@ -21,6 +21,8 @@ from corpus.ids import judged_digest
 from corpus.receipts import Counts, Receipt
 from corpus.types import Assessment, OnFail, Outcome, Violation, utc_now
 from ingestion import staging
+from ingestion.erasure.left import adding
+from ingestion.erasure.refusal import refusal
 from ingestion.examine import UNDECIDED, Examined, examine
 from ingestion.isolation import workers_for
 from ingestion.judge import judge
@@ -34,6 +36,7 @@ from ingestion.toolkit import asks_paraphrase, tools_of
 Overrides = Mapping[tuple[str, str], OverrideRecord]
 
 
+@adding
 def assess(
     runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS
 ) -> Receipt:
@@ -82,11 +85,12 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     entries = staging.read_shard(runtime.store, run_id, shard)
     progress.start("assessing", len(entries))
     prepare(contract)
+    refused = refusal(runtime, contract.name)
     drafts = []
     with workers_for(runtime.settings) as workers:
 
         def work(entry: Entry) -> Examined:
-            return examine(contract, tools, entry, match, workers.inspect)
+            return refused.examined(examine(contract, tools, entry, match, workers.inspect))
 
         for draft in workers.map(work, entries, size=lambda entry: entry.ref.size):
             drafts.append(draft)

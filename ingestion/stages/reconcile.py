@@ -15,10 +15,13 @@ from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from corpus.types import utc_now
 from index import layout
-from index.pointer import version_numbers
-from index.release import project_alias
+from index.pointer import is_signed, version_numbers
+from index.signing import load_signer
 from ingestion.embedding import vectors_path
+from ingestion.erasure.left import complete_left
+from ingestion.erasure.receipt import restore_refusals
 from ingestion.runtime import Runtime
+from ingestion.stages import tombstone
 from ingestion.stages.release import is_projected
 from ingestion.toolkit import source_of
 
@@ -44,6 +47,8 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
         SourceUnavailable: The source cannot be listed completely.
     """
     contract = runtime.contract(contract_name)
+    completed = 0 if dry_run else complete_left(runtime, contract_name)
+    refusals = 0 if dry_run else restore_refusals(runtime, contract_name)
     orphans = tuple(sorted(name for name in _unreferred(runtime, contract_name) if _is_old(runtime, name, grace)))
     lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
     stale = _stale_aliases(runtime, contract_name, dry_run=dry_run)
@@ -70,6 +75,8 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
             "lost_segments": lost_segments,
             "lost_vectors": lost_vectors,
             "abandoned_runs": abandoned,
+            **({"erasures_completed": completed} if completed else {}),
+            **({"refusals_restored": refusals} if refusals else {}),
         },
     )
 
@@ -106,9 +113,12 @@ def _stale_aliases(runtime: Runtime, name: str, *, dry_run: bool) -> int:
     with runtime.catalog.reading() as tx:
         states = versions.aliases(tx, name)
     stale = [state for state in states if not is_projected(runtime.store, state)]
-    for state in () if dry_run else stale:
-        project_alias(runtime.store, runtime.catalog, state)
-    return len(stale)
+    behind = not tombstone.is_projected(runtime, name)
+    unsigned = [state for state in states if not is_signed(runtime.store, name, state.alias)]
+    if (stale or behind or unsigned) and not dry_run:
+        signer = load_signer(runtime.settings.signing_key)
+        tombstone.project(runtime, name, signer)  # the alias files too
+    return len({state.alias for state in (*stale, *unsigned)}) + behind
 
 
 def _close_abandoned(runtime: Runtime, contract: str, grace: timedelta, *, dry_run: bool) -> int:

@@ -20,6 +20,7 @@ from ingestion import checkpoints
 from ingestion.costing import cost_of
 from ingestion.embedding import Embedded, describe, open_embedder
 from ingestion.embedding import embed_segment as vectors_of_segment
+from ingestion.erasure.left import adding
 from ingestion.migrating import note_rate
 from ingestion.pacing import UNPACED, Pace, Paced
 from ingestion.progress import NO_PROGRESS, Progress, Whole
@@ -177,6 +178,7 @@ def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -
     )
 
 
+@adding
 def embed_segments(
     runtime: Runtime,
     contract_name: str,

@@ -21,12 +21,14 @@ from index import layout
 from index.pointer import read_pointer
 from ingestion.candidate import Candidate
 from ingestion.embedding import release_space
+from ingestion.erasure.left import adding, left
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import recognised
 from ingestion.waiting import waiting_for
 
 
+@adding
 def release(
     runtime: Runtime,
     contract_name: str,
@@ -87,6 +89,7 @@ def release(
     return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version)})
 
 
+@adding
 def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reason: str) -> Receipt:
     """Points an alias to a version that is there: promote, or roll back.
 
@@ -177,7 +180,7 @@ def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, mo
         candidate = Candidate(
             contract=contract,
             space=space,
-            active=tuple(documents.active(tx, contract.name)),
+            active=left(runtime, contract.name, documents.active(tx, contract.name)),
             segments=segments.live(tx, contract.name),
             counts=receipt.counts if receipt else Counts(),
             shrink_allowed=bool(receipt and receipt.figures.get("allow_shrink")),
@@ -202,8 +205,9 @@ def _repair_projection(runtime: Runtime, candidate: Candidate) -> None:
     if state is None or is_projected(runtime.store, state):
         return
     from index.release import project_alias  # noqa: PLC0415 - loads the signing library, seldom needed
+    from index.signing import load_signer  # noqa: PLC0415
 
-    project_alias(runtime.store, runtime.catalog, state)
+    project_alias(runtime.store, runtime.catalog, state, load_signer(runtime.settings.signing_key))
 
 
 def is_projected(store: Store, state: AliasState) -> bool:

@@ -14,6 +14,7 @@ from corpus.catalog.records import DocumentState
 from corpus.errors import IntegrityError
 from corpus.receipts import Counts, Receipt
 from ingestion import profiling, staging
+from ingestion.erasure.left import adding
 from ingestion.lineage.remember import refresh
 from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
@@ -23,6 +24,7 @@ _SUMMED = ("chunks", "embedded", "embed_seconds")
 _RARE = ("overtaken", "also_embedded", "left_to_reembed", *COUNTED)
 
 
+@adding
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:
     """Closes an ingest run.
 

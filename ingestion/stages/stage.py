@@ -21,6 +21,7 @@ from corpus.receipts import Receipt
 from corpus.types import Outcome, utc_now
 from ingestion import staging
 from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
+from ingestion.erasure.left import adding
 from ingestion.lineage import remember as lineage
 from ingestion.migrating import AlsoEmbedded, also_embed, note_rate
 from ingestion.progress import NO_PROGRESS, Progress
@@ -42,6 +43,7 @@ _STATES = {
 }
 
 
+@adding
 def stage(
     runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS
 ) -> Receipt:

@@ -29,7 +29,9 @@ PUBLIC = (
     "ingestion.recording",
     "ingestion.runtime",
     "ingestion.stages.answers",
+    "ingestion.stages.erase",
     "ingestion.stages.forget",
+    "ingestion.stages.tombstone",
 )
 
 

@@ -28,6 +28,7 @@ STORY = (
     "docs/evaluation.md",
     "docs/queries.md",
     "docs/releases.md",
+    "docs/erasure.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 

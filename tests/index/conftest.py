@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from corpus import batches
-from corpus.ids import chunk_id, fingerprint, revision_id, text_digest
+from corpus.ids import chunk_id, fingerprint, revision_id, text_digest, tomb_digest
 from corpus.receipts import Counts
 from corpus.seams import Vectors
 from corpus.storage import Store, open_store
@@ -24,6 +24,7 @@ from index.manifest import FINGERPRINT_ROLES, ContractRef, FingerprintRef, Manif
 from index.pointer import AliasPointer
 from index.release import publish, seal
 from index.signing import TrustStore, generate_keypair, load_signer
+from index.tombstones import Tombstones, write_tombstones
 
 NAME = "handbook"
 SCHEMA = jsonschema.Draft202012Validator(
@@ -222,6 +223,7 @@ class World:
         docs: Iterable[Doc] | None = None,
         *,
         signed: bool = True,
+        aliases_signed: bool = False,
         alias: str | None = None,
         **facts: Any,
     ) -> Manifest:
@@ -231,13 +233,24 @@ class World:
             built = self.build(scratch, active)
             manifest = manifest_of(built, self.facts(number, **facts))
             SCHEMA.validate(json.loads(manifest.to_bytes()))
-            seal(built.folder, manifest, load_signer(self.key) if signed else None)
+            signer = load_signer(self.key) if signed else None
+            seal(built.folder, manifest, signer, aliases_signed=aliases_signed)
             digest = publish(self.store, manifest.name, number, built.folder)
         if alias:
-            self.point(alias, number, digest, name=manifest.name)
+            self.point(alias, number, digest, name=manifest.name, signed=aliases_signed)
         return manifest
 
-    def point(self, alias: str, number: int, digest: str, *, name: str = NAME, generation: int = 1) -> None:
+    def point(
+        self,
+        alias: str,
+        number: int,
+        digest: str,
+        *,
+        name: str = NAME,
+        generation: int = 1,
+        signed: bool = False,
+        tombstones: int = 0,
+    ) -> None:
         pointer = AliasPointer(
             alias=alias,
             version=number,
@@ -245,8 +258,18 @@ class World:
             generation=generation,
             moved_at="2026-01-02T03:04:05+00:00",
             actor="tester",
+            tombstones=tombstones,
         )
-        self.store.replace(f"indexes/{name}/aliases/{alias}.json", pointer.to_bytes())
+        signer = load_signer(self.key) if signed else None
+        self.store.replace(f"indexes/{name}/aliases/{alias}.json", pointer.to_bytes(signer, name))
+
+    def bury(
+        self, sequence: int, *doc_ids: str, chunks: Iterable[str] = (), name: str = NAME, key: Path | None = None
+    ) -> None:
+        """Puts tombstones on documents and chunks, those before gone."""
+        documents = frozenset(tomb_digest(name, doc_id) for doc_id in doc_ids)
+        tombstones = Tombstones(index=name, sequence=sequence, documents=documents, chunks=frozenset(chunks))
+        write_tombstones(self.store, tombstones, load_signer(key or self.key))
 
 
 AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"

@@ -1,0 +1,45 @@
+"""Deletions and erasures for a person."""
+
+from __future__ import annotations
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from console.cli import render
+from console.cli.render import Json
+
+_SHOWN = 5
+
+
+def erased(data: Json) -> RenderableType:
+    """Returns what an erasure came to, and who else says the same."""
+    signed = data["signed"]
+    facts = {
+        "erasure": data["key"],
+        "receipt": data["receipt"],
+        "versions built again": ", ".join(f"{old} as {new}" for old, new in signed["versions"].items()) or "none",
+        "files searched": data["figures"]["files_searched"],
+        "left": signed["left"],
+    }
+    also = data["also_said_by"]
+    notes = [Text(f"{len(also)} other documents say some of the same and stay:", style="yellow")] if also else []
+    notes += [Text(f"  {render.plain(item)}") for item in also[:_SHOWN]]
+    return render.page(render.receipt(data), render.facts(facts), *notes)
+
+
+def completed(data: Json) -> RenderableType:
+    """Returns the erasures that were completed."""
+    if not data["completed"]:
+        return render.page(Text(f"No erasure of {render.plain(data['name'])} was cut short."))
+    return render.page(*(erased(item) for item in data["completed"]))
+
+
+def lifted(data: Json) -> RenderableType:
+    """Returns that a document may be taken in again."""
+    return render.page(render.receipt(data), render.next_step(data))
+
+
+def deleted(data: Json) -> RenderableType:
+    """Returns that a document is served no more, or again, and the version that was built for it."""
+    released = [render.receipt(data["released"])] if data.get("released") else []
+    return render.page(render.receipt(data), *released)
