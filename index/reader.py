@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -21,23 +22,14 @@ from corpus.storage import Store, open_store
 from corpus.types import Span
 from index import layout, search
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
+from index.fields import DOCUMENT_COLUMNS
 from index.filters import Filters, Where
 from index.manifest import Manifest
 from index.pointer import AliasPointer, alias_names, read_pointer
+from index.rows import Rows
+from index.search import Selection
 from index.signing import TrustStore
 from index.verify import Verified, read_checked, verify_manifest
-
-DOCUMENT_COLUMNS = ["doc_id", "title", "uri", "version", "owner", "source_system", "sensitivity_label", "language"]
-_CHUNK_FIELDS = (
-    "chunk_id",
-    "doc_id",
-    "revision_id",
-    "text",
-    "digital_source_type",
-    "origin_basis",
-    "generation_depth",
-    "quality_score",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +58,7 @@ class Hit:
         sensitivity_label: Its label.
         language: ISO 639-1 code or `und`.
         index_version: The version of the index that answered.
+        last_validated_date: When the document was last validated, as its governance fields say.
     """
 
     chunk_id: str
@@ -87,6 +80,7 @@ class Hit:
     sensitivity_label: str | None
     language: str | None
     index_version: int
+    last_validated_date: str | None = None
 
 
 class IndexReader:
@@ -109,13 +103,25 @@ class IndexReader:
         self._documents = documents
         self._embedder = embedder
         self._embedding = threading.Lock()
-        self._filters = Filters.of(chunks, documents)
+        self._filters = Filters(chunks, documents)
+        self._rows = Rows(chunks, documents, self._filters.fields.document_of)
 
     def __len__(self) -> int:
         return int(self._chunks.num_rows)
 
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        return self.manifest.index.dimension
+
     def search(
-        self, query: str | Vectors, k: int = 10, *, embedder_fingerprint: str | None = None, where: Where | None = None
+        self,
+        query: str | Vectors,
+        k: int = 10,
+        *,
+        embedder_fingerprint: str | None = None,
+        where: Where | None = None,
+        now: datetime | None = None,
     ) -> tuple[Hit, ...]:
         """Finds the chunks nearest to a query; filters apply before ranking.
 
@@ -125,28 +131,38 @@ class IndexReader:
             k: How many hits; fewer come back where fewer chunks pass the filters.
             embedder_fingerprint: The space of a vector. Required with one: an equal number of
                 dimensions proves nothing.
-            where: Name out of `index.filters.FILTERS` to the value, or to several of which one has to hold. An
-                origin is an IPTC URL, its last part such as `trainedAlgorithmicMedia`, or `unknown`.
+            where: Filters (`index.filters`): name out of `index.filters.FILTERS`, or `metadata.KEY`, to a value, to
+                several of which one has to hold, or to operators such as `{">=": 0.6}`. An origin is an IPTC URL,
+                its last part such as `trainedAlgorithmicMedia`, or `unknown`.
+            now: What `now` and `today` mean in a filter, aware; None for the moment of the call.
 
         Returns:
             Hits, best first.
 
         Raises:
-            ConfigurationError: No embedder for a text, an unknown filter or origin, a bad `k`, or a
-                vector that is none.
+            FilterError: A filter, an operator or a value is none.
+            ConfigurationError: No embedder for a text, a bad `k`, or a vector that is none.
             FingerprintMismatch: The vector comes from another space.
         """
         if k < 1:
             raise ConfigurationError(f"k is {k}; ask for at least 1 hit.")
         vector = self._query_vector(query, embedder_fingerprint)
-        allowed = self._filters.allowed(where or {})
-        count = min(k, len(self) if allowed is None else int(allowed.sum()))
+        allowed = self._allowed(where or {}, now)
+        count = min(k, len(self) if allowed is None else allowed.count)
         if not count:
             return ()
         scores, rows = search.search(self._index, vector, count, allowed)
         return tuple(
             self._hit(int(row), float(score)) for score, row in zip(scores[0], rows[0], strict=True) if row >= 0
         )
+
+    def _allowed(self, where: Where, now: datetime | None) -> Selection | None:
+        """Returns the rows that a search may return; None for all.
+
+        The one place where a mask that is not of the caller's making joins, such as rows deleted since the build:
+        both halves of a hybrid search, and every filter, take their rows from here.
+        """
+        return self._filters.select(where, now)
 
     def _query_vector(self, query: str | Vectors, fingerprint: str | None) -> Vectors:
         if isinstance(query, str):
@@ -160,15 +176,13 @@ class IndexReader:
         return _unit(query, self.manifest.index.dimension)
 
     def _hit(self, row: int, score: float) -> Hit:
-        chunk = self._chunks.slice(row, 1).to_pylist()[0]
-        document = self._documents.slice(int(self._filters.document_of[row]), 1).to_pylist()[0]
+        start, end = self._rows.span(row)
         return Hit(
-            span=Span(start=chunk["start"], end=chunk["end"]),
-            headings=tuple(batches.loads(chunk["headings"])),
+            span=Span(start=start, end=end),
+            headings=self._rows.headings(row),
             score=score,
             index_version=self.manifest.number,
-            **{name: chunk[name] for name in _CHUNK_FIELDS},
-            **{name: document[name] for name in DOCUMENT_COLUMNS if name != "doc_id"},
+            **self._rows.values(row),
         )
 
 
@@ -208,8 +222,42 @@ def open_index(
     if version is not None:
         verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
     else:
-        verified = _follow(store, name, alias, trust, allow_unsigned=allow_unsigned)
+        pointer = require_pointer(store, name, alias)
+        verified = _pointed(store, name, pointer, trust, allow_unsigned=allow_unsigned)
     return _load(store, verified, embedder, mmap=mmap)
+
+
+def open_pointer(
+    store: Store,
+    name: str,
+    pointer: AliasPointer,
+    *,
+    trust: TrustStore,
+    embedder: Embedder | None = None,
+    allow_unsigned: bool = False,
+    mmap: bool = False,
+) -> IndexReader:
+    """Opens exactly the version that an alias projection names; `open_index` has the arguments and errors."""
+    verified = _pointed(store, name, pointer, trust, allow_unsigned=allow_unsigned)
+    return _load(store, verified, embedder, mmap=mmap)
+
+
+def require_pointer(store: Store, name: str, alias: str) -> AliasPointer:
+    """Returns an alias's projection.
+
+    Raises:
+        ConfigurationError: There is none; the message names those that there are.
+        IntegrityError: Its file is damaged.
+    """
+    _require_names(name, alias)
+    pointer = read_pointer(store, name, alias)
+    if pointer is None:
+        known = ", ".join(alias_names(store, name)) or "none"
+        raise ConfigurationError(
+            f"index {name!r} has no alias {alias!r} in {store.url}. Aliases: {known}. Release a version first "
+            "(`stemma ingest`), or open one by number."
+        )
+    return pointer
 
 
 def _require_names(name: str, alias: str) -> None:
@@ -219,14 +267,7 @@ def _require_names(name: str, alias: str) -> None:
         raise ConfigurationError(str(error)) from error
 
 
-def _follow(store: Store, name: str, alias: str, trust: TrustStore, *, allow_unsigned: bool) -> Verified:
-    pointer = read_pointer(store, name, alias)
-    if pointer is None:
-        known = ", ".join(alias_names(store, name)) or "none"
-        raise ConfigurationError(
-            f"index {name!r} has no alias {alias!r} in {store.url}. Aliases: {known}. Release a version first "
-            "(`stemma ingest`), or open one by number."
-        )
+def _pointed(store: Store, name: str, pointer: AliasPointer, trust: TrustStore, *, allow_unsigned: bool) -> Verified:
     verified = verify_manifest(store, name, pointer.version, trust, allow_unsigned=allow_unsigned)
     _check_pointer(pointer, verified)
     return verified
@@ -249,7 +290,7 @@ def _load(store: Store, verified: Verified, embedder: Embedder | None, *, mmap: 
     if embedder is not None:
         _check_embedder(manifest, data[layout.CANARIES], embedder)
     chunks = batches.read_table(pa.BufferReader(data[layout.CHUNKS])).combine_chunks()
-    documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), DOCUMENT_COLUMNS).combine_chunks()
+    documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), list(DOCUMENT_COLUMNS)).combine_chunks()
     index = _open_faiss(store, f"{folder}/{layout.INDEX}", data[layout.INDEX], mmap=mmap)
     _check_parity(manifest, index, chunks)
     return IndexReader(verified, index, chunks, documents, embedder)

@@ -16,7 +16,9 @@ from index.signing import TrustStore
 from ingestion.runtime import Runtime
 
 
-def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: Mapping[str, Sequence[str]]) -> Json:
+def ask(
+    runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: Mapping[str, Mapping[str, Sequence[str]]]
+) -> Json:
     """Opens a version, verified, and searches it.
 
     Args:
@@ -24,7 +26,7 @@ def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: M
         version: The version.
         text: The question.
         k: How many hits.
-        where: Filter to the values of which one has to hold.
+        where: Filters, as `index.filters.parse_where` reads them.
 
     Returns:
         The question, the version that answered, and the hits, best first.
@@ -48,7 +50,7 @@ def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: M
         "version": version.number,
         "manifest_sha256": reader.manifest_sha256,
         "query": text,
-        "where": {field: list(values) for field, values in where.items()},
+        "where": {field: list(signs["="]) if set(signs) == {"="} else dict(signs) for field, signs in where.items()},
         "hits": [_hit(rank, hit) for rank, hit in enumerate(hits, start=1)],
     }
 
