@@ -7,9 +7,11 @@ the one it is handed. An open reader is immutable and serves any number of threa
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,12 +26,18 @@ from index import layout, search
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
 from index.fields import DOCUMENT_COLUMNS
 from index.filters import Filters, Where
+from index.fusion import Hybrid, fuse
+from index.lexical import Lexicon
 from index.manifest import Manifest
 from index.pointer import AliasPointer, alias_names, read_pointer
 from index.rows import Rows
 from index.search import Selection
 from index.signing import TrustStore
-from index.verify import Verified, read_checked, verify_manifest
+from index.verify import Verified, check_file, read_checked, verify_manifest
+
+T = TypeVar("T")
+
+_MAPPED = (layout.INDEX, layout.LEXICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +54,7 @@ class Hit:
         text: The chunk's text.
         span: Its place in the document.
         headings: Titles of the headings above it, outermost first.
-        score: Cosine to the query, in [-1, 1].
+        score: What the order rests on: the cosine to the query, in [-1, 1]; in a hybrid search the fused score.
         digital_source_type: IPTC digital source type of the passage, or `unknown`.
         origin_basis: What that rests on.
         generation_depth: 0 for a primary source.
@@ -59,6 +67,8 @@ class Hit:
         language: ISO 639-1 code or `und`.
         index_version: The version of the index that answered.
         last_validated_date: When the document was last validated, as its governance fields say.
+        cosine: The cosine; None where only the words found it.
+        bm25: The BM25 score of a hybrid search; None where the words did not find it.
     """
 
     chunk_id: str
@@ -81,6 +91,8 @@ class Hit:
     language: str | None
     index_version: int
     last_validated_date: str | None = None
+    cosine: float | None = None
+    bm25: float | None = None
 
 
 class IndexReader:
@@ -93,7 +105,14 @@ class IndexReader:
     """
 
     def __init__(
-        self, verified: Verified, index: Any, chunks: pa.Table, documents: pa.Table, embedder: Embedder | None
+        self,
+        verified: Verified,
+        index: Any,
+        chunks: pa.Table,
+        documents: pa.Table,
+        embedder: Embedder | None,
+        *,
+        lexicon: Lexicon | None = None,
     ):
         self.manifest: Manifest = verified.manifest
         self.manifest_sha256 = verified.manifest_sha256
@@ -102,6 +121,7 @@ class IndexReader:
         self._chunks = chunks
         self._documents = documents
         self._embedder = embedder
+        self._lexicon = lexicon
         self._embedding = threading.Lock()
         self._filters = Filters(chunks, documents)
         self._rows = Rows(chunks, documents, self._filters.fields.document_of)
@@ -122,6 +142,8 @@ class IndexReader:
         embedder_fingerprint: str | None = None,
         where: Where | None = None,
         now: datetime | None = None,
+        hybrid: Hybrid | None = None,
+        words: str | None = None,
     ) -> tuple[Hit, ...]:
         """Finds the chunks nearest to a query; filters apply before ranking.
 
@@ -135,13 +157,17 @@ class IndexReader:
                 several of which one has to hold, or to operators such as `{">=": 0.6}`. An origin is an IPTC URL,
                 its last part such as `trainedAlgorithmicMedia`, or `unknown`.
             now: What `now` and `today` mean in a filter, aware; None for the moment of the call.
+            hybrid: Search by words (BM25) as well, and how the two rankings are joined; the contract has to ask for
+                `ragIndex: {lexical: bm25}`.
+            words: What a hybrid search looks for by words; a text query is its own.
 
         Returns:
             Hits, best first.
 
         Raises:
             FilterError: A filter, an operator or a value is none.
-            ConfigurationError: No embedder for a text, a bad `k`, or a vector that is none.
+            ConfigurationError: No embedder for a text, a bad `k`, a vector that is none, or a hybrid search of a
+                version without an index of words, or without words.
             FingerprintMismatch: The vector comes from another space.
         """
         if k < 1:
@@ -151,10 +177,37 @@ class IndexReader:
         count = min(k, len(self) if allowed is None else allowed.count)
         if not count:
             return ()
+        if hybrid is not None:
+            text = words if words is not None or not isinstance(query, str) else query
+            return self._hybrid(vector, self._words(text), count, allowed, hybrid)
+        return tuple(self._hit(row, score, cosine=score) for row, score in self._nearest(vector, count, allowed))
+
+    def _nearest(self, vector: Vectors, count: int, allowed: Selection | None) -> list[tuple[int, float]]:
         scores, rows = search.search(self._index, vector, count, allowed)
-        return tuple(
-            self._hit(int(row), float(score)) for score, row in zip(scores[0], rows[0], strict=True) if row >= 0
-        )
+        pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+        return [(row, score) for row, score in pairs if row >= 0]
+
+    def _words(self, text: str | None) -> str:
+        if self._lexicon is None:
+            raise ConfigurationError(
+                f"{self.manifest.name} {layout.version_name(self.manifest.number)} has no index of words. Write "
+                "`ragIndex: {lexical: bm25}` into the contract and release, or search without hybrid."
+            )
+        if text is None:
+            raise ConfigurationError("a hybrid search by vector needs words= beside the vector.")
+        return text
+
+    def _hybrid(
+        self, vector: Vectors, text: str, count: int, allowed: Selection | None, hybrid: Hybrid
+    ) -> tuple[Hit, ...]:
+        assert self._lexicon is not None  # noqa: S101 - `_words` has refused what has none
+        possible = len(self) if allowed is None else allowed.count
+        depth = min(max(hybrid.depth, count), possible)
+        cosines = dict(self._nearest(vector, depth, allowed))
+        rows, scores = self._lexicon.search(text, depth, allowed)
+        bm25 = dict(zip(rows, scores, strict=True))
+        fused = fuse(((hybrid.dense, tuple(cosines)), (hybrid.lexical, rows)), hybrid.k)
+        return tuple(self._hit(row, score, cosine=cosines.get(row), bm25=bm25.get(row)) for row, score in fused[:count])
 
     def _allowed(self, where: Where, now: datetime | None) -> Selection | None:
         """Returns the rows that a search may return; None for all.
@@ -175,13 +228,15 @@ class IndexReader:
         _require_space(self.manifest, fingerprint, "the query vector")
         return _unit(query, self.manifest.index.dimension)
 
-    def _hit(self, row: int, score: float) -> Hit:
+    def _hit(self, row: int, score: float, cosine: float | None, bm25: float | None = None) -> Hit:
         start, end = self._rows.span(row)
         return Hit(
             span=Span(start=start, end=end),
             headings=self._rows.headings(row),
             score=score,
             index_version=self.manifest.number,
+            cosine=cosine,
+            bm25=bm25,
             **self._rows.values(row),
         )
 
@@ -285,22 +340,32 @@ def _check_pointer(pointer: AliasPointer, verified: Verified) -> None:
 def _load(store: Store, verified: Verified, embedder: Embedder | None, *, mmap: bool) -> IndexReader:
     manifest = verified.manifest
     folder = layout.version_path(manifest.name, manifest.number)
+    mapped = _MAPPED if mmap and store.is_local else ()
     # Everything is compared with its digest, also what is not used here: one altered byte is enough.
-    data = {file: read_checked(store, folder, file, ref) for file, ref in manifest.files.items()}
+    data = {file: read_checked(store, folder, file, ref) for file, ref in manifest.files.items() if file not in mapped}
+    for file in manifest.files.keys() & set(mapped):
+        check_file(store, folder, file, manifest.files[file])
     if embedder is not None:
         _check_embedder(manifest, data[layout.CANARIES], embedder)
     chunks = batches.read_table(pa.BufferReader(data[layout.CHUNKS])).combine_chunks()
     documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), list(DOCUMENT_COLUMNS)).combine_chunks()
-    index = _open_faiss(store, f"{folder}/{layout.INDEX}", data[layout.INDEX], mmap=mmap)
+    index = search.load_index(data[layout.INDEX]) if not mapped else _map(store, folder, layout.INDEX, search.map_index)
     _check_parity(manifest, index, chunks)
-    return IndexReader(verified, index, chunks, documents, embedder)
+    return IndexReader(verified, index, chunks, documents, embedder, lexicon=_lexicon(store, folder, manifest, data))
 
 
-def _open_faiss(store: Store, path: str, data: bytes, *, mmap: bool) -> Any:
-    if mmap and store.is_local:
-        with store.local_file(path) as local:
-            return search.map_index(local)
-    return search.load_index(data)
+def _map(store: Store, folder: str, file: str, opener: Callable[[Path], T]) -> T:
+    with store.local_file(f"{folder}/{file}") as local:
+        return opener(local)
+
+
+def _lexicon(store: Store, folder: str, manifest: Manifest, data: Mapping[str, bytes]) -> Lexicon | None:
+    chunks = manifest.index.vectors
+    if layout.LEXICAL not in manifest.files:
+        return None
+    if layout.LEXICAL in data:
+        return Lexicon(data[layout.LEXICAL], chunks)
+    return _map(store, folder, layout.LEXICAL, lambda local: Lexicon.mapped(local, chunks))
 
 
 def _check_parity(manifest: Manifest, index: Any, chunks: pa.Table) -> None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from corpus.errors import ConfigurationError
 from corpus.seams import Vectors
+from index.factory import FAMILIES, FIXED, POINTS_PER_LIST
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -29,10 +30,6 @@ faiss: Any = _faiss
 METRIC = "cosine"
 RECALL_K = 10
 
-# The families measured for the design (2026, FAISS 1.15): recall@10 of .95 and above, searchable
-# under a selector. Plain PQ and 1-bit RaBitQ stayed under .83 and are not offered.
-_FACTORY = re.compile(r"^(Flat|SQ8|HNSW\d+(,(Flat|SQ8))?|IVF\d+,(Flat|SQ8))$")
-_FACTORIES = "Flat, SQ8, HNSW<links>, IVF<lists>,Flat and IVF<lists>,SQ8"
 # Measured at 100k and 1M vectors: .98 and .97 recall.
 _EF_SEARCH = 128
 _NPROBE = 64
@@ -42,8 +39,6 @@ _BLOCK = 16_384
 _NARROW_ROWS = 20_000
 # So few are fetched by number: looking at one bit for each row of a large index would take longer.
 _FEW_ROWS = 1_000
-# FAISS's own figure for how many points k-means needs for each list before it warns.
-_POINTS_PER_LIST = 39
 _TRAIN_PER_LIST = 64
 _TRAIN_LEAST = 65_536
 
@@ -58,12 +53,12 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     Raises:
         ConfigurationError: The factory is not allowed, or needs more vectors than there are.
     """
-    if not _FACTORY.match(factory):
-        raise ConfigurationError(f"index factory {factory!r} is not offered. Valid: {_FACTORIES}.")
+    if not FIXED.match(factory):
+        raise ConfigurationError(f"index factory {factory!r} is not offered. Valid: {', '.join(FAMILIES[1:])}.")
     lists = _lists(factory)
-    if len(vectors) < lists * _POINTS_PER_LIST:
+    if len(vectors) < lists * POINTS_PER_LIST:
         raise ConfigurationError(
-            f"index factory {factory!r} needs at least {lists * _POINTS_PER_LIST} chunks, there are {len(vectors)}. "
+            f"index factory {factory!r} needs at least {lists * POINTS_PER_LIST} chunks, there are {len(vectors)}. "
             "Use Flat, or fewer lists."
         )
     index = faiss.index_factory(vectors.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
@@ -214,6 +209,17 @@ def _wide(index: Any, k: int) -> Any:
     if isinstance(index, faiss.IndexHNSW) and k > index.hnsw.efSearch:
         return faiss.SearchParametersHNSW(efSearch=k)
     return None
+
+
+def widen(index: Any) -> bool:
+    """Makes searches look twice as far, for good; returns whether that is possible."""
+    if isinstance(index, faiss.IndexIVF) and index.nprobe < index.nlist:
+        index.nprobe = min(index.nlist, 2 * index.nprobe)
+        return True
+    if isinstance(index, faiss.IndexHNSW):
+        index.hnsw.efSearch = 2 * index.hnsw.efSearch
+        return True
+    return False
 
 
 def _parameters(index: Any, selector: Any, allowed: Selection, k: int) -> Any:

@@ -11,13 +11,20 @@ from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError, FingerprintMismatch
 from corpus.seams import Embedder
 from index.embedders.registry import load_embedder
+from index.fusion import Hybrid
 from index.reader import Hit, open_index
 from index.signing import TrustStore
 from ingestion.runtime import Runtime
 
 
 def ask(
-    runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: Mapping[str, Mapping[str, Sequence[str]]]
+    runtime: Runtime,
+    version: VersionRecord,
+    text: str,
+    *,
+    k: int,
+    where: Mapping[str, Mapping[str, Sequence[str]]],
+    hybrid: Hybrid | None = None,
 ) -> Json:
     """Opens a version, verified, and searches it.
 
@@ -27,6 +34,7 @@ def ask(
         text: The question.
         k: How many hits.
         where: Filters, as `index.filters.parse_where` reads them.
+        hybrid: How the search by words joins; None for vectors alone.
 
     Returns:
         The question, the version that answered, and the hits, best first.
@@ -44,7 +52,7 @@ def ask(
         trust=TrustStore.from_folder(runtime.settings.trusted_keys),
         embedder=_embedder(runtime, version),
     )
-    hits = reader.search(text, k=k, where=where)
+    hits = reader.search(text, k=k, where=where, hybrid=hybrid)
     return {
         "name": version.name,
         "version": version.number,

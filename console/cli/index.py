@@ -38,6 +38,15 @@ WhereOption = Annotated[
         help="Only such chunks, as in origin=digitalCreation or quality>=0.6 (= != < <= > >=); may be repeated.",
     ),
 ]
+HybridOption = Annotated[
+    bool, typer.Option("--hybrid", help="Search by words as well; the contract has ragIndex: {lexical: bm25}.")
+]
+WeightOption = Annotated[
+    float,
+    typer.Option(
+        "--word-weight", min=0.0, metavar="NUMBER", help="With --hybrid: weight of the words; vectors have 1."
+    ),
+]
 AtOption = Annotated[
     str | None,
     typer.Option("--version", metavar="VERSION", help="Ask this version instead of what the alias points to."),
@@ -60,6 +69,7 @@ def register(app: typer.Typer) -> None:
         "index query handbook 'how long is the refund window?'",
         "index query handbook 'refunds' --k 3 --where origin=digitalCreation --where owner=legal",
         "index query handbook 'refunds' --where 'quality>=0.6' --where 'reviewed>=today-365d' --where in_force=now",
+        "index query handbook 'error E-4711' --hybrid --word-weight 2",
         "index query handbook 'refunds' --version 1",
     )
     command(nouns, "query", examples=examples)(query)
@@ -119,6 +129,8 @@ def query(
     where: WhereOption = None,
     alias: AliasOption = "live",
     version: AtOption = None,
+    hybrid: HybridOption = False,  # noqa: FBT002 - a flag of the command line
+    word_weight: WeightOption = 1.0,
 ) -> Result:
     """Ask an index, the way an application would.
 
@@ -130,11 +142,13 @@ def query(
     """
     from console.cli.asking import ask  # noqa: PLC0415 - help must not load faiss and a model
     from index.filters import parse_where  # noqa: PLC0415
+    from index.fusion import Hybrid  # noqa: PLC0415
 
     filters = parse_where(where or [])
     runtime = session.runtime()
     found = _opened(session, name).resolve(version or alias)
-    return Result(data=ask(runtime, found, text, k=k, where=filters), view=render_index.hits)
+    joined = Hybrid(lexical=word_weight) if hybrid else None
+    return Result(data=ask(runtime, found, text, k=k, where=filters, hybrid=joined), view=render_index.hits)
 
 
 def verify(session: Session, name: NameArgument, version: OneOption = None, every: AllOption = False) -> Result:  # noqa: FBT002
