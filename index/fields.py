@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -166,12 +166,18 @@ def moment(text: str) -> datetime | None:
 class Coded:
     """Text by row: the code of each row, -1 for none, and the values that occur."""
 
-    codes: Any
+    codes: npt.NDArray[np.int32]
     values: tuple[str, ...]
+    quick: memoryview
+
+    @classmethod
+    def of(cls, codes: npt.NDArray[np.int32], values: tuple[str, ...]) -> Self:
+        """Opens a column; `quick` is its codes once more, for reading one at a time."""
+        return cls(codes, values, memoryview(codes))  # type: ignore[arg-type] # an array is a buffer
 
     def at(self, row: int) -> str | None:
         """Returns the value of a row."""
-        code = self.codes[row]
+        code = self.quick[row]
         return self.values[code] if code >= 0 else None
 
     def mask(self, wanted: Callable[[str], bool], *, missing: bool = False) -> Mask:
@@ -255,8 +261,8 @@ def coded(values: pa.ChunkedArray) -> Coded:
     encoded = pc.dictionary_encode(values.combine_chunks())
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Coded(codes, tuple(encoded.dictionary.to_pylist()))
+    codes = np.ascontiguousarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+    return Coded.of(codes, tuple(encoded.dictionary.to_pylist()))
 
 
 def _coded_values(values: Iterable[str | None]) -> Coded:

@@ -229,10 +229,7 @@ class IndexReader:
         return _unit(query, self.manifest.index.dimension)
 
     def _hit(self, row: int, score: float, cosine: float | None, bm25: float | None = None) -> Hit:
-        start, end = self._rows.span(row)
         return Hit(
-            span=Span(start=start, end=end),
-            headings=self._rows.headings(row),
             score=score,
             index_version=self.manifest.number,
             cosine=cosine,

@@ -39,12 +39,12 @@ WhereOption = Annotated[
     ),
 ]
 HybridOption = Annotated[
-    bool, typer.Option("--hybrid", help="Search by words as well; the contract has ragIndex: {lexical: bm25}.")
-]
-WeightOption = Annotated[
     float,
     typer.Option(
-        "--word-weight", min=0.0, metavar="NUMBER", help="With --hybrid: weight of the words; vectors have 1."
+        "--hybrid",
+        min=0.0,
+        metavar="WEIGHT",
+        help="Search by words as well, with this weight (vectors have 1); needs ragIndex: {lexical: bm25}.",
     ),
 ]
 AtOption = Annotated[
@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
         "index query handbook 'how long is the refund window?'",
         "index query handbook 'refunds' --k 3 --where origin=digitalCreation --where owner=legal",
         "index query handbook 'refunds' --where 'quality>=0.6' --where 'reviewed>=today-365d' --where in_force=now",
-        "index query handbook 'error E-4711' --hybrid --word-weight 2",
+        "index query handbook 'error E-4711' --hybrid 1",
         "index query handbook 'refunds' --version 1",
     )
     command(nouns, "query", examples=examples)(query)
@@ -129,8 +129,7 @@ def query(
     where: WhereOption = None,
     alias: AliasOption = "live",
     version: AtOption = None,
-    hybrid: HybridOption = False,  # noqa: FBT002 - a flag of the command line
-    word_weight: WeightOption = 1.0,
+    hybrid: HybridOption = 0.0,
 ) -> Result:
     """Ask an index, the way an application would.
 
@@ -147,7 +146,7 @@ def query(
     filters = parse_where(where or [])
     runtime = session.runtime()
     found = _opened(session, name).resolve(version or alias)
-    joined = Hybrid(lexical=word_weight) if hybrid else None
+    joined = Hybrid(lexical=hybrid) if hybrid else None
     return Result(data=ask(runtime, found, text, k=k, where=filters, hybrid=joined), view=render_index.hits)
 
 
