@@ -35,7 +35,7 @@ from index.search import Selection
 from index.signing import TrustStore
 from index.verify import Verified, check_file, read_checked, verify_manifest
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _MAPPED = (layout.INDEX, layout.LEXICAL)
 
@@ -351,7 +351,7 @@ def _load(store: Store, verified: Verified, embedder: Embedder | None, *, mmap: 
     return IndexReader(verified, index, chunks, documents, embedder, lexicon=_lexicon(store, folder, manifest, data))
 
 
-def _map(store: Store, folder: str, file: str, opener: Callable[[Path], T]) -> T:
+def _map(store: Store, folder: str, file: str, opener: Callable[[Path], _T]) -> _T:
     with store.local_file(f"{folder}/{file}") as local:
         return opener(local)
 

@@ -49,6 +49,7 @@ def version(data: Json) -> RenderableType:
         "contract": f"{manifest['contract']['name']} {manifest['contract']['version']}",
         "contents": f"{contents['documents']} documents, {contents['chunks']} chunks, {contents['tokens']} tokens",
         "model": f"{data['model']}, {index['dimension']} numbers, {index['factory']}, {index['metric']}",
+        **({"index": index["reason"]} if index.get("reason") else {}),
         "manifest": data["manifest_sha256"],
         "identity": manifest["identity"],
     }

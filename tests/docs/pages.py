@@ -24,6 +24,7 @@ STORY = (
     "docs/lineage.md",
     "docs/operations.md",
     "docs/contamination.md",
+    "docs/reader.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
