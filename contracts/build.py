@@ -36,6 +36,9 @@ CHUNKER_ALIASES: Mapping[str, str] = MappingProxyType({"recursive": "structural"
 
 PATH_PREFIX = "path:"
 
+FIXED_FACTORY = r"^(Flat|SQ8|HNSW\d+(,(Flat|SQ8))?|IVF\d+,(Flat|SQ8))$"
+"""Index factories whose numbers the contract gives (`index.factory.FIXED`; a test compares)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
@@ -48,7 +51,7 @@ class Build:
         chunker_aliases: Other names of chunkers, to the names above.
         parsers: Parser names.
         sources: Server types that a source exists for.
-        factories: Index factories.
+        factories: Index factories without numbers; `FIXED_FACTORY` says which with numbers are valid beside them.
     """
 
     embedders: Mapping[str, Model] = field(default_factory=lambda: EMBEDDERS)
@@ -57,7 +60,7 @@ class Build:
     chunker_aliases: Mapping[str, str] = field(default_factory=lambda: CHUNKER_ALIASES)
     parsers: tuple[str, ...] = ("html", "markdown", "pdf", "text", "unstructured", "xml")
     sources: tuple[str, ...] = ("local", "s3", "azure", "sftp", "custom")
-    factories: tuple[str, ...] = ("Flat",)
+    factories: tuple[str, ...] = ("auto", "Flat", "SQ8", "HNSW32", "IVF,Flat", "IVF,SQ8")
 
 
 THIS_BUILD = Build()

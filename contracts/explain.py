@@ -298,7 +298,7 @@ def _parts(contract: Contract, value: Any) -> Iterator[tuple[str, str, DocumentP
     yield from _promises(contract, value)
     yield "enforcement", _ENFORCEMENT[contract.enforcement], _property(value, "ragEnforcement")
     yield "guards", _guards(contract), _property(value, "ragGuards")
-    yield "index", f"faiss factory {contract.index.factory}", _property(value, "ragIndex")
+    yield "index", _index(contract), _property(value, "ragIndex")
     yield from _handling(contract, value)
     yield "team", _team(contract), ("team",)
     if contract.roles:
@@ -310,6 +310,13 @@ _ENFORCEMENT = {
     "block": "failures lead to what each rule says",
     "warn": "failures are reported and nothing is held back, whatever a rule says",
 }
+
+
+def _index(contract: Contract) -> str:
+    spec = contract.index
+    fitted = f"faiss factory by the number of chunks, {spec.deletes} deletes expected"
+    words = ", with an index of words (BM25)" if spec.lexical else ""
+    return (fitted if spec.factory == "auto" else f"faiss factory {spec.factory}") + words
 
 
 def _governance(contract: Contract, value: Any) -> Iterator[tuple[str, str, DocumentPath]]:

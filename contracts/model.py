@@ -207,9 +207,17 @@ class GuardSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSpec:
-    """How vectors are indexed: a faiss factory name."""
+    """How chunks are indexed.
 
-    factory: str = "Flat"
+    Attributes:
+        factory: A faiss factory name, or `auto` for one that fits the number of chunks.
+        deletes: Whether `few` or `many` documents are expected to leave or change; `auto` looks at it.
+        lexical: `bm25` for an index of words beside the vectors, empty for none.
+    """
+
+    factory: str = "auto"
+    deletes: Literal["few", "many"] = "many"
+    lexical: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 StemmaError
 ├── ConfigurationError      usage, settings, or an environment that cannot work      exit 2
+│   ├── FilterError         a search names a filter, operator or value that is none   exit 2
 │   └── ContractError       a contract that is invalid or unknown                     exit 2
 │       └── ContractBlocked a rule stopped the run, nothing is published              exit 1
 ├── SourceError             a source could not give a document                        exit 4
@@ -52,6 +53,10 @@ class ConfigurationError(StemmaError):
     """Usage, settings, or an environment that cannot work."""
 
     exit_code = EXIT_USAGE
+
+
+class FilterError(ConfigurationError):
+    """A search names a filter, an operator or a value that there is not."""
 
 
 class ContractError(ConfigurationError):

@@ -8,7 +8,7 @@ into memory is one range of documents, and the FAISS index itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,9 @@ from corpus.seams import Vectors
 from corpus.storage import Store, file_digest
 from index import layout, search
 from index.canaries import CANARY_TEXTS
+from index.factory import Deletes
+from index.fitting import build_index
+from index.lexical import write_lexical
 from index.manifest import CanaryInfo, ContractRef, FileRef, FingerprintRef, GateResult, IndexInfo, Manifest, RunInfo
 from index.spill import ActiveRevision, Range, Space, sorted_ranges, unit_vectors
 from index.summary import CHUNK_COLUMNS, DOCUMENT_COLUMNS, Summary, Tally
@@ -38,9 +41,11 @@ class BuildSpec:
     Attributes:
         embedder_fingerprint: The space whose vectors are taken.
         dimension: Numbers per vector.
-        factory: FAISS factory string, as the contract says.
+        factory: As the contract says: `auto`, a family, or a factory string (`index.factory`).
         contract_yaml: Bytes of the contract, kept in the version.
         canaries: Vectors of `CANARY_TEXTS` in this space, shape `(64, dimension)`.
+        deletes: Whether few or many documents are expected to leave, for `auto`.
+        lexical: `bm25` to index the words of the chunks as well; empty for none.
     """
 
     embedder_fingerprint: str
@@ -48,6 +53,8 @@ class BuildSpec:
     factory: str
     contract_yaml: bytes
     canaries: Vectors
+    deletes: Deletes = "many"
+    lexical: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +124,15 @@ def build_ranges(scratch: Path, spec: BuildSpec, ranges: Iterable[Range]) -> Bui
     work.mkdir(exist_ok=True)
     summary = _write_rows(folder, work, ranges)
     vectors = _map_vectors(work / _VECTORS, summary.contents.chunks, spec.dimension)
-    index = _write_index(folder / layout.INDEX, spec.factory, vectors)
+    index = _write_index(folder / layout.INDEX, spec, vectors)
     canaries = _write_canaries(folder / layout.CANARIES, spec)
     (folder / layout.CONTRACT).write_bytes(spec.contract_yaml)
     (folder / layout.REPORT).write_bytes(canonical_json(summary.to_json()))
-    files = {name: file_ref(folder / name) for name in layout.CONTENT_FILES}
+    names: tuple[str, ...] = layout.CONTENT_FILES
+    if spec.lexical:
+        write_lexical(folder / layout.LEXICAL, _texts(folder / layout.CHUNKS))
+        names = tuple(sorted((*names, layout.LEXICAL)))
+    files = {name: file_ref(folder / name) for name in names}
     return Built(folder=folder, summary=summary, index=index, canaries=canaries, files=files)
 
 
@@ -182,17 +193,22 @@ def _map_vectors(path: Path, rows: int, dimension: int) -> Vectors:
     return np.memmap(path, dtype="<f4", mode="r", shape=(rows, dimension))
 
 
-def _write_index(path: Path, factory: str, vectors: Vectors) -> IndexInfo:
-    index = search.make_index(factory, vectors)
-    search.write_index(index, path)
-    recall, sample = search.measure_recall(index, vectors)
+def _texts(path: Path) -> Iterator[str]:
+    for batch in batches.stream_batches(path, ["text"]):
+        yield from batch.column(0).to_pylist()
+
+
+def _write_index(path: Path, spec: BuildSpec, vectors: Vectors) -> IndexInfo:
+    fitted = build_index(spec.factory, vectors, spec.deletes)
+    search.write_index(fitted.index, path)
     return IndexInfo(
-        factory=factory,
+        factory=fitted.choice.factory,
         metric=search.METRIC,
         dimension=vectors.shape[1],
-        vectors=int(index.ntotal),
-        recall_at_10=recall,
-        recall_sample=sample,
+        vectors=int(fitted.index.ntotal),
+        recall_at_10=fitted.recall,
+        recall_sample=fitted.sample,
+        reason=fitted.choice.reason,
     )
 
 

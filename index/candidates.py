@@ -20,7 +20,8 @@ from corpus.seams import Embedder
 from corpus.storage import Store
 from index import layout, search
 from index.manifest import Manifest
-from index.reader import DOCUMENT_COLUMNS, IndexReader
+from index.fields import DOCUMENT_COLUMNS
+from index.reader import IndexReader
 from index.release import seal
 from index.verify import Verified, read_checked
 

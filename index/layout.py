@@ -17,13 +17,17 @@ DOCUMENTS = "documents.parquet"
 CANARIES = "canaries.parquet"
 CONTRACT = "contract.odcs.yaml"
 REPORT = "report.json"
+LEXICAL = "lexical.safetensors"
 MANIFEST = "manifest.json"
 ENVELOPE = "manifest.dsse.json"
 
 TOMBSTONES = "tombstones.dsse.json"
 
 CONTENT_FILES = (CANARIES, CHUNKS, CONTRACT, DOCUMENTS, INDEX, REPORT)
-"""Files that the manifest lists, sorted; every version has exactly these."""
+"""Files that the manifest lists, sorted; every version has these."""
+
+OPTIONAL_FILES = (LEXICAL,)
+"""Files that the manifest lists where the contract asks for them; a version has no others."""
 
 SIGNED_FILES = (INDEX, MANIFEST)
 """Files that the signature speaks of; all others are bound through the manifest's digests."""

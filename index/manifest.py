@@ -143,6 +143,7 @@ class IndexInfo:
         recall_at_10: Share of the exact ten nearest that the index finds, measured; None when there
             were too few vectors to measure.
         recall_sample: Queries behind `recall_at_10`.
+        reason: Why this factory; empty in versions of older builds, and then not written.
     """
 
     factory: str
@@ -151,6 +152,7 @@ class IndexInfo:
     vectors: int
     recall_at_10: float | None
     recall_sample: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +271,7 @@ class Manifest:
             "origin": origin_json(self.origin),
             "quality": distribution_json(self.quality),
             "freshness": distribution_json(self.freshness),
-            "index": asdict(self.index),
+            "index": {key: item for key, item in asdict(self.index).items() if key != "reason" or item},
             "canaries": asdict(self.canaries),
             "gates": [asdict(gate) for gate in self.gates],
             "files": _objects(self.files),

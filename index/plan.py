@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from index import layout
 from index.manifest import FINGERPRINT_ROLES, Manifest
 
 ChunkKey = tuple[str, str]
@@ -56,18 +57,22 @@ def what_changed(previous: Manifest | None, candidate: Manifest) -> tuple[str, .
         candidate: The version that shall follow.
 
     Returns:
-        Sorted names out of `corpus`, `contract`, `index` (factory or metric) and the fingerprint
-        roles; empty when there is no previous version.
+        Sorted names out of `corpus`, `contract`, `index` (factory, metric, or whether words are indexed) and the
+        fingerprint roles; empty when there is no previous version.
     """
     if previous is None:
         return ()
     changed = {
         "corpus": previous.contents.corpus_sha256 != candidate.contents.corpus_sha256,
         "contract": previous.contract.digest != candidate.contract.digest,
-        "index": (previous.index.factory, previous.index.metric) != (candidate.index.factory, candidate.index.metric),
+        "index": _index(previous) != _index(candidate),
         **{role: _digest(previous, role) != _digest(candidate, role) for role in FINGERPRINT_ROLES},
     }
     return tuple(sorted(name for name, differs in changed.items() if differs))
+
+
+def _index(manifest: Manifest) -> tuple[str, str, bool]:
+    return manifest.index.factory, manifest.index.metric, layout.LEXICAL in manifest.files
 
 
 def _digest(manifest: Manifest, role: str) -> str | None:

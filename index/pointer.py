@@ -93,8 +93,22 @@ def verified_pointer(
 ) -> tuple[AliasPointer, bool] | None:
     """Returns an alias's projection and whether a trusted key signed it, None where there is none.
 
+    Args and errors are those of `checked_pointer`; `store` is the home.
+    """
+    try:
+        data = store.read_bytes(layout.alias_path(name, alias))
+    except FileNotFoundError:
+        return None
+    return checked_pointer(data, name, alias, trust, allow_unsigned=allow_unsigned)
+
+
+def checked_pointer(
+    data: bytes, name: str, alias: str, trust: TrustStore, *, allow_unsigned: bool = False
+) -> tuple[AliasPointer, bool]:
+    """Returns the projection that an alias's file holds, and whether a trusted key signed it.
+
     Args:
-        store: The home.
+        data: Content of the file.
         name: The index.
         alias: The alias.
         trust: The accepted keys.
@@ -104,10 +118,6 @@ def verified_pointer(
         IntegrityError: The file is damaged, or is that of another alias.
         SignatureInvalid: It is signed, and not by a trusted key, or it was altered.
     """
-    try:
-        data = store.read_bytes(layout.alias_path(name, alias))
-    except FileNotFoundError:
-        return None
     pointer = AliasPointer.from_bytes(data)
     signed = _is_signed(data) and not (allow_unsigned and not trust.keys)
     if signed:

@@ -7,9 +7,11 @@ the one it is handed. An open reader is immutable and serves any number of threa
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,25 +24,22 @@ from corpus.storage import Store, open_store
 from corpus.types import Span
 from index import layout, search
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
+from index.fields import DOCUMENT_COLUMNS
 from index.filters import Filters, Where
+from index.fusion import Hybrid, fuse
+from index.lexical import Lexicon
 from index.manifest import Manifest
 from index.pointer import AliasPointer, alias_names, verified_pointer
+from index.rows import Rows
+from index.search import Selection
 from index.seen import Seen
 from index.signing import TrustStore
 from index.tombstones import Served, Watch
-from index.verify import Verified, read_checked, verify_manifest
+from index.verify import Verified, check_file, read_checked, verify_manifest
 
-DOCUMENT_COLUMNS = ["doc_id", "title", "uri", "version", "owner", "source_system", "sensitivity_label", "language"]
-_CHUNK_FIELDS = (
-    "chunk_id",
-    "doc_id",
-    "revision_id",
-    "text",
-    "digital_source_type",
-    "origin_basis",
-    "generation_depth",
-    "quality_score",
-)
+_T = TypeVar("_T")
+
+_MAPPED = (layout.INDEX, layout.LEXICAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +56,7 @@ class Hit:
         text: The chunk's text.
         span: Its place in the document.
         headings: Titles of the headings above it, outermost first.
-        score: Cosine to the query, in [-1, 1].
+        score: What the order rests on: the cosine to the query, in [-1, 1]; in a hybrid search the fused score.
         digital_source_type: IPTC digital source type of the passage, or `unknown`.
         origin_basis: What that rests on.
         generation_depth: 0 for a primary source.
@@ -69,6 +68,9 @@ class Hit:
         sensitivity_label: Its label.
         language: ISO 639-1 code or `und`.
         index_version: The version of the index that answered.
+        last_validated_date: When the document was last validated, as its governance fields say.
+        cosine: The cosine; None where only the words found it.
+        bm25: The BM25 score of a hybrid search; None where the words did not find it.
     """
 
     chunk_id: str
@@ -90,6 +92,9 @@ class Hit:
     sensitivity_label: str | None
     language: str | None
     index_version: int
+    last_validated_date: str | None = None
+    cosine: float | None = None
+    bm25: float | None = None
 
 
 class IndexReader:
@@ -109,6 +114,8 @@ class IndexReader:
         documents: pa.Table,
         embedder: Embedder | None,
         watch: Watch | None = None,
+        *,
+        lexicon: Lexicon | None = None,
     ):
         self.manifest: Manifest = verified.manifest
         self.manifest_sha256 = verified.manifest_sha256
@@ -117,15 +124,32 @@ class IndexReader:
         self._chunks = chunks
         self._documents = documents
         self._embedder = embedder
+        self._lexicon = lexicon
         self._embedding = threading.Lock()
-        self._filters = Filters.of(chunks, documents)
-        self._served = Served(watch, self.manifest.name, chunks, documents, self._filters.document_of)
+        self._filters = Filters(chunks, documents)
+        document_of = self._filters.fields.document_of
+        self._rows = Rows(chunks, documents, document_of)
+        self._served = Served(watch, self.manifest.name, chunks, documents, document_of)
+        self._alive: Selection | None = None
 
     def __len__(self) -> int:
         return int(self._chunks.num_rows)
 
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        return self.manifest.index.dimension
+
     def search(
-        self, query: str | Vectors, k: int = 10, *, embedder_fingerprint: str | None = None, where: Where | None = None
+        self,
+        query: str | Vectors,
+        k: int = 10,
+        *,
+        embedder_fingerprint: str | None = None,
+        where: Where | None = None,
+        now: datetime | None = None,
+        hybrid: Hybrid | None = None,
+        words: str | None = None,
     ) -> tuple[Hit, ...]:
         """Finds the chunks nearest to a query; filters apply before ranking, and nothing that was deleted is found.
 
@@ -135,29 +159,78 @@ class IndexReader:
             k: How many hits; fewer come back where fewer chunks pass the filters.
             embedder_fingerprint: The space of a vector. Required with one: an equal number of
                 dimensions proves nothing.
-            where: Name out of `index.filters.FILTERS` to the value, or to several of which one has to hold. An
-                origin is an IPTC URL, its last part such as `trainedAlgorithmicMedia`, or `unknown`.
+            where: Filters (`index.filters`): name out of `index.filters.FILTERS`, or `metadata.KEY`, to a value, to
+                several of which one has to hold, or to operators such as `{">=": 0.6}`. An origin is an IPTC URL,
+                its last part such as `trainedAlgorithmicMedia`, or `unknown`.
+            now: What `now` and `today` mean in a filter, aware; None for the moment of the call.
+            hybrid: Search by words (BM25) as well, and how the two rankings are joined; the contract has to ask for
+                `ragIndex: {lexical: bm25}`.
+            words: What a hybrid search looks for by words; a text query is its own.
 
         Returns:
             Hits, best first.
 
         Raises:
-            ConfigurationError: No embedder for a text, an unknown filter or origin, a bad `k`, or a
-                vector that is none.
+            FilterError: A filter, an operator or a value is none.
+            ConfigurationError: No embedder for a text, a bad `k`, a vector that is none, or a hybrid search of a
+                version without an index of words, or without words.
             FingerprintMismatch: The vector comes from another space.
             IntegrityError: What was deleted is not known: the tombstones were altered, removed or put back.
         """
         if k < 1:
             raise ConfigurationError(f"k is {k}; ask for at least 1 hit.")
         vector = self._query_vector(query, embedder_fingerprint)
-        allowed = self._served.among(self._filters.allowed(where or {}))
-        count = min(k, len(self) if allowed is None else int(allowed.sum()))
+        allowed = self._allowed(where or {}, now)
+        count = min(k, len(self) if allowed is None else allowed.count)
         if not count:
             return ()
+        if hybrid is not None:
+            text = words if words is not None or not isinstance(query, str) else query
+            return self._hybrid(vector, self._words(text), count, allowed, hybrid)
+        return tuple(self._hit(row, score, cosine=score) for row, score in self._nearest(vector, count, allowed))
+
+    def _nearest(self, vector: Vectors, count: int, allowed: Selection | None) -> list[tuple[int, float]]:
         scores, rows = search.search(self._index, vector, count, allowed)
-        return tuple(
-            self._hit(int(row), float(score)) for score, row in zip(scores[0], rows[0], strict=True) if row >= 0
-        )
+        pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+        return [(row, score) for row, score in pairs if row >= 0]
+
+    def _words(self, text: str | None) -> str:
+        if self._lexicon is None:
+            raise ConfigurationError(
+                f"{self.manifest.name} {layout.version_name(self.manifest.number)} has no index of words. Write "
+                "`ragIndex: {lexical: bm25}` into the contract and release, or search without hybrid."
+            )
+        if text is None:
+            raise ConfigurationError("a hybrid search by vector needs words= beside the vector.")
+        return text
+
+    def _hybrid(
+        self, vector: Vectors, text: str, count: int, allowed: Selection | None, hybrid: Hybrid
+    ) -> tuple[Hit, ...]:
+        assert self._lexicon is not None  # noqa: S101 - `_words` has refused what has none
+        possible = len(self) if allowed is None else allowed.count
+        depth = min(max(hybrid.depth, count), possible)
+        cosines = dict(self._nearest(vector, depth, allowed))
+        rows, scores = self._lexicon.search(text, depth, allowed)
+        bm25 = dict(zip(rows, scores, strict=True))
+        fused = fuse(((hybrid.dense, tuple(cosines)), (hybrid.lexical, rows)), hybrid.k)
+        return tuple(self._hit(row, score, cosine=cosines.get(row), bm25=bm25.get(row)) for row, score in fused[:count])
+
+    def _allowed(self, where: Where, now: datetime | None) -> Selection | None:
+        """Returns the rows that pass the filters and that no tombstone stands on; None for all.
+
+        Both halves of a hybrid search take their rows from here.
+        """
+        selected = self._filters.select(where, now)
+        alive = self._served.among(None)
+        if alive is None:
+            return selected
+        if selected is not None:
+            return Selection.of(np.logical_and(selected.mask, alive))
+        made = self._alive
+        if made is None or made.mask is not alive:  # the same array until a tombstone is set
+            made = self._alive = Selection.of(alive)
+        return made
 
     def _query_vector(self, query: str | Vectors, fingerprint: str | None) -> Vectors:
         if isinstance(query, str):
@@ -170,16 +243,13 @@ class IndexReader:
         _require_space(self.manifest, fingerprint, "the query vector")
         return _unit(query, self.manifest.index.dimension)
 
-    def _hit(self, row: int, score: float) -> Hit:
-        chunk = self._chunks.slice(row, 1).to_pylist()[0]
-        document = self._documents.slice(int(self._filters.document_of[row]), 1).to_pylist()[0]
+    def _hit(self, row: int, score: float, cosine: float | None, bm25: float | None = None) -> Hit:
         return Hit(
-            span=Span(start=chunk["start"], end=chunk["end"]),
-            headings=tuple(batches.loads(chunk["headings"])),
             score=score,
             index_version=self.manifest.number,
-            **{name: chunk[name] for name in _CHUNK_FIELDS},
-            **{name: document[name] for name in DOCUMENT_COLUMNS if name != "doc_id"},
+            cosine=cosine,
+            bm25=bm25,
+            **self._rows.values(row),
         )
 
 
@@ -220,21 +290,94 @@ def open_index(  # noqa: PLR0913 - each is asked for by somebody
     """
     store = open_store(home) if isinstance(home, str) else home
     _require_names(name, alias)
+    if version is None:
+        pointer, signed = require_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
+        return open_pointer(
+            store,
+            name,
+            pointer,
+            signed=signed,
+            trust=trust,
+            embedder=embedder,
+            allow_unsigned=allow_unsigned,
+            mmap=mmap,
+            seen=seen,
+        )
+    verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
+    watch = _watch(store, name, None, trust, allow_unsigned=allow_unsigned, seen=seen)
+    return _load(store, verified, embedder, mmap=mmap, watch=watch)
+
+
+def open_pointer(  # noqa: PLR0913 - what `open_index` takes
+    store: Store,
+    name: str,
+    pointer: AliasPointer,
+    *,
+    signed: bool,
+    trust: TrustStore,
+    embedder: Embedder | None = None,
+    allow_unsigned: bool = False,
+    mmap: bool = False,
+    seen: Path | None = None,
+) -> IndexReader:
+    """Opens exactly the version that an alias projection names; `open_index` has the other arguments and the errors.
+
+    Args:
+        store: The home.
+        name: The index.
+        pointer: The projection, as `require_pointer` returned it.
+        signed: Whether a trusted key signed it.
+        trust: Keys whose signatures are accepted.
+        embedder: The model for text queries.
+        allow_unsigned: Accept a version without signature.
+        mmap: Map the FAISS file of a local home.
+        seen: A file of the reader's own.
+    """
+    verified = _pointed(store, name, pointer, trust, signed=signed, allow_unsigned=allow_unsigned)
+    watch = _watch(store, name, pointer, trust, allow_unsigned=allow_unsigned, seen=seen)
+    return _load(store, verified, embedder, mmap=mmap, watch=watch)
+
+
+def _watch(
+    store: Store,
+    name: str,
+    pointer: AliasPointer | None,
+    trust: TrustStore,
+    *,
+    allow_unsigned: bool,
+    seen: Path | None,
+) -> Watch:
+    """Returns the tombstones of an index, not older than its alias file and what the reader remembers."""
     memory = Seen(seen) if seen is not None else None
-    floor = memory.tombstones(name) if memory is not None else 0
-    pointer = None
-    if version is not None:
-        verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
-    else:
-        verified, pointer = _follow(store, name, alias, trust, allow_unsigned=allow_unsigned)
-        floor = max(floor, pointer.tombstones)
-        if memory is not None:
-            memory.require_newer(name, alias, pointer.generation)
+    floor = max(memory.tombstones(name) if memory else 0, pointer.tombstones if pointer else 0)
+    if memory is not None and pointer is not None:
+        memory.require_newer(name, pointer.alias, pointer.generation)
     watch = Watch(store, name, trust, allow_unsigned=allow_unsigned, floor=floor)
     if memory is not None:
-        moved = pointer.generation if pointer is not None else 0
-        memory.remember(name, alias=alias if pointer else "", generation=moved, tombstones=watch.known.sequence)
-    return _load(store, verified, embedder, mmap=mmap, watch=watch)
+        alias, moved = (pointer.alias, pointer.generation) if pointer is not None else ("", 0)
+        memory.remember(name, alias=alias, generation=moved, tombstones=watch.known.sequence)
+    return watch
+
+
+def require_pointer(
+    store: Store, name: str, alias: str, trust: TrustStore, *, allow_unsigned: bool = False
+) -> tuple[AliasPointer, bool]:
+    """Returns an alias's projection, and whether a trusted key signed it.
+
+    Raises:
+        ConfigurationError: There is none; the message names those that there are.
+        IntegrityError: Its file is damaged.
+        SignatureInvalid: It is signed, and not by a trusted key, or it was altered.
+    """
+    _require_names(name, alias)
+    found = verified_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
+    if found is None:
+        known = ", ".join(alias_names(store, name)) or "none"
+        raise ConfigurationError(
+            f"index {name!r} has no alias {alias!r} in {store.url}. Aliases: {known}. Release a version first "
+            "(`stemma ingest`), or open one by number."
+        )
+    return found
 
 
 def _require_names(name: str, alias: str) -> None:
@@ -244,25 +387,17 @@ def _require_names(name: str, alias: str) -> None:
         raise ConfigurationError(str(error)) from error
 
 
-def _follow(
-    store: Store, name: str, alias: str, trust: TrustStore, *, allow_unsigned: bool
-) -> tuple[Verified, AliasPointer]:
-    found = verified_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
-    if found is None:
-        known = ", ".join(alias_names(store, name)) or "none"
-        raise ConfigurationError(
-            f"index {name!r} has no alias {alias!r} in {store.url}. Aliases: {known}. Release a version first "
-            "(`stemma ingest`), or open one by number."
-        )
-    pointer, signed = found
+def _pointed(
+    store: Store, name: str, pointer: AliasPointer, trust: TrustStore, *, signed: bool, allow_unsigned: bool
+) -> Verified:
     verified = verify_manifest(store, name, pointer.version, trust, allow_unsigned=allow_unsigned)
     _check_pointer(pointer, verified)
     if verified.aliases_signed and not signed:
         raise SignatureInvalid(
-            f"the file of alias {alias!r} of {name!r} is not signed, and {layout.version_name(pointer.version)} says "
+            f"the file of alias {pointer.alias!r} of {name!r} is not signed, and {layout.version_name(pointer.version)} says "
             "that it has to be: somebody may have pointed it elsewhere. Run `stemma reconcile` to write it again."
         )
-    return verified, pointer
+    return verified
 
 
 def _check_pointer(pointer: AliasPointer, verified: Verified) -> None:
@@ -279,22 +414,33 @@ def _load(
 ) -> IndexReader:
     manifest = verified.manifest
     folder = layout.version_path(manifest.name, manifest.number)
+    mapped = _MAPPED if mmap and store.is_local else ()
     # Everything is compared with its digest, also what is not used here: one altered byte is enough.
-    data = {file: read_checked(store, folder, file, ref) for file, ref in manifest.files.items()}
+    data = {file: read_checked(store, folder, file, ref) for file, ref in manifest.files.items() if file not in mapped}
+    for file in manifest.files.keys() & set(mapped):
+        check_file(store, folder, file, manifest.files[file])
     if embedder is not None:
         _check_embedder(manifest, data[layout.CANARIES], embedder)
     chunks = batches.read_table(pa.BufferReader(data[layout.CHUNKS])).combine_chunks()
-    documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), DOCUMENT_COLUMNS).combine_chunks()
-    index = _open_faiss(store, f"{folder}/{layout.INDEX}", data[layout.INDEX], mmap=mmap)
+    documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), list(DOCUMENT_COLUMNS)).combine_chunks()
+    index = search.load_index(data[layout.INDEX]) if not mapped else _map(store, folder, layout.INDEX, search.map_index)
     _check_parity(manifest, index, chunks)
-    return IndexReader(verified, index, chunks, documents, embedder, watch)
+    lexicon = _lexicon(store, folder, manifest, data)
+    return IndexReader(verified, index, chunks, documents, embedder, watch, lexicon=lexicon)
 
 
-def _open_faiss(store: Store, path: str, data: bytes, *, mmap: bool) -> Any:
-    if mmap and store.is_local:
-        with store.local_file(path) as local:
-            return search.map_index(local)
-    return search.load_index(data)
+def _map(store: Store, folder: str, file: str, opener: Callable[[Path], _T]) -> _T:
+    with store.local_file(f"{folder}/{file}") as local:
+        return opener(local)
+
+
+def _lexicon(store: Store, folder: str, manifest: Manifest, data: Mapping[str, bytes]) -> Lexicon | None:
+    chunks = manifest.index.vectors
+    if layout.LEXICAL not in manifest.files:
+        return None
+    if layout.LEXICAL in data:
+        return Lexicon(data[layout.LEXICAL], chunks)
+    return _map(store, folder, layout.LEXICAL, lambda local: Lexicon.mapped(local, chunks))
 
 
 def _check_parity(manifest: Manifest, index: Any, chunks: pa.Table) -> None:

@@ -75,6 +75,7 @@ def build_without(
         factory=manifest.index.factory,
         contract_yaml=data[layout.CONTRACT],
         canaries=batches.vectors_from_arrow(_table(data[layout.CANARIES])["vector"]),
+        lexical="bm25" if layout.LEXICAL in manifest.files else "",
     )
     chunks = sum(part.chunks.num_rows for part in ranges)
     if chunks < search.least_chunks(spec.factory):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import faiss as _faiss
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from corpus.errors import ConfigurationError
 from corpus.seams import Vectors
+from index.factory import FAMILIES, FIXED, POINTS_PER_LIST
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -28,10 +30,6 @@ faiss: Any = _faiss
 METRIC = "cosine"
 RECALL_K = 10
 
-# The families measured for the design (2026, FAISS 1.15): recall@10 of .95 and above, searchable
-# under a selector. Plain PQ and 1-bit RaBitQ stayed under .83 and are not offered.
-_FACTORY = re.compile(r"^(Flat|SQ8|HNSW\d+(,(Flat|SQ8))?|IVF\d+,(Flat|SQ8))$")
-_FACTORIES = "Flat, SQ8, HNSW<links>, IVF<lists>,Flat and IVF<lists>,SQ8"
 # Measured at 100k and 1M vectors: .98 and .97 recall.
 _EF_SEARCH = 128
 _NPROBE = 64
@@ -39,8 +37,8 @@ _BLOCK = 16_384
 # A filter that leaves no more rows than this is answered exactly: an approximate index would miss
 # some of them. 20,000 rows of 384 numbers are 30 MB and some milliseconds.
 _NARROW_ROWS = 20_000
-# FAISS's own figure for how many points k-means needs for each list before it warns.
-_POINTS_PER_LIST = 39
+# So few are fetched by number: looking at one bit for each row of a large index would take longer.
+_FEW_ROWS = 1_000
 _TRAIN_PER_LIST = 64
 _TRAIN_LEAST = 65_536
 
@@ -55,8 +53,8 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     Raises:
         ConfigurationError: The factory is not allowed, or needs more vectors than there are.
     """
-    if not _FACTORY.match(factory):
-        raise ConfigurationError(f"index factory {factory!r} is not offered. Valid: {_FACTORIES}.")
+    if not FIXED.match(factory):
+        raise ConfigurationError(f"index factory {factory!r} is not offered. Valid: {', '.join(FAMILIES[1:])}.")
     lists = _lists(factory)
     if len(vectors) < least_chunks(factory):
         raise ConfigurationError(
@@ -110,32 +108,60 @@ def vectors_of(index: Any, rows: Rows) -> Vectors:
     return np.ascontiguousarray(found, dtype=np.float32)
 
 
-def search(index: Any, queries: Vectors, k: int, allowed: Mask | None = None) -> tuple[Vectors, Rows]:
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows that a search may return, in the forms that it needs.
+
+    Attributes:
+        mask: Boolean array over rows.
+        count: How many are allowed.
+        bits: The mask as packed bits, for FAISS.
+    """
+
+    mask: Mask
+    count: int
+    bits: Any
+
+    @classmethod
+    def of(cls, mask: Mask) -> Self:
+        """Prepares a mask."""
+        return cls(mask, int(np.count_nonzero(mask)), np.packbits(mask, bitorder="little"))
+
+    def without(self, barred: Mask) -> Self:
+        """Returns this selection less some rows."""
+        return type(self).of(self.mask & ~barred)
+
+
+def search(index: Any, queries: Vectors, k: int, allowed: Selection | None = None) -> tuple[Vectors, Rows]:
     """Finds the rows nearest to each query, among the allowed ones only.
+
+    An approximate index looks further the fewer rows are allowed, so that recall does not fall with them: few are
+    compared one by one, of more an IVF opens more lists and a graph keeps more candidates.
 
     Args:
         index: An index of this module.
         queries: Array of shape `(q, dimension)`, float32, rows of unit length.
         k: How many; fewer come back where fewer are allowed.
-        allowed: Boolean array over rows; None allows all. It is applied before ranking.
+        allowed: The rows; None allows all. It is applied before ranking.
 
     Returns:
         Cosines and row numbers, both of shape `(q, k)`, best first; row -1 where there is none.
     """
+    queries = np.ascontiguousarray(queries)
     if allowed is None:
-        return _typed(index.search(np.ascontiguousarray(queries), k))
-    rows = np.flatnonzero(allowed)
-    narrow = len(rows) <= _NARROW_ROWS
-    if narrow and isinstance(index, faiss.IndexHNSW):
-        return _search_rows(index, queries, k, rows)
-    # The selector points into `bits`, which therefore has to live until the search is over.
-    bits = np.packbits(allowed, bitorder="little")
-    selector = faiss.IDSelectorBitmap(bits)
-    return _typed(index.search(np.ascontiguousarray(queries), k, params=_parameters(index, selector, narrow=narrow)))
+        return _typed(index.search(queries, k, params=_wide(index, k)))
+    if allowed.count <= _FEW_ROWS and not isinstance(index, faiss.IndexIVF):
+        return _search_rows(index, queries, k, np.flatnonzero(allowed.mask))
+    if isinstance(index, faiss.IndexHNSW) and allowed.count <= _NARROW_ROWS:
+        # A graph of which most nodes are forbidden is not walked to its end; its rows lie in a plain index.
+        index = faiss.downcast_index(index.storage)
+    # The selector points into the bits, which the selection keeps alive until the search is over.
+    selector = faiss.IDSelectorBitmap(allowed.bits)
+    return _typed(index.search(queries, k, params=_parameters(index, selector, allowed, k)))
 
 
 def _search_rows(index: Any, queries: Vectors, k: int, rows: Rows) -> tuple[Vectors, Rows]:
-    """Searches a few rows exactly: a graph of which most nodes are forbidden is not walked to its end."""
+    """Compares a few rows one by one; all others are not even looked at."""
     scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
     found = np.full((len(queries), k), -1, dtype=np.int64)
     if not len(rows):
@@ -201,11 +227,32 @@ def _tune(index: Any) -> None:
         index.hnsw.efSearch = _EF_SEARCH
 
 
-def _parameters(index: Any, selector: Any, *, narrow: bool) -> Any:
-    if isinstance(index, faiss.IndexIVF):
-        return faiss.SearchParametersIVF(sel=selector, nprobe=index.nlist if narrow else index.nprobe)
+def _wide(index: Any, k: int) -> Any:
+    """Returns parameters where many hits are asked for: a graph keeps at least as many candidates as it returns."""
+    if isinstance(index, faiss.IndexHNSW) and k > index.hnsw.efSearch:
+        return faiss.SearchParametersHNSW(efSearch=k)
+    return None
+
+
+def widen(index: Any) -> bool:
+    """Makes searches look twice as far, for good; returns whether that is possible."""
+    if isinstance(index, faiss.IndexIVF) and index.nprobe < index.nlist:
+        index.nprobe = min(index.nlist, 2 * index.nprobe)
+        return True
     if isinstance(index, faiss.IndexHNSW):
-        return faiss.SearchParametersHNSW(sel=selector, efSearch=index.hnsw.efSearch)
+        index.hnsw.efSearch = 2 * index.hnsw.efSearch
+        return True
+    return False
+
+
+def _parameters(index: Any, selector: Any, allowed: Selection, k: int) -> Any:
+    share = max(allowed.count, 1) / max(index.ntotal, 1)
+    if isinstance(index, faiss.IndexIVF):
+        narrow = allowed.count <= _NARROW_ROWS
+        wider = index.nlist if narrow else min(index.nlist, int(index.nprobe / share) + 1)
+        return faiss.SearchParametersIVF(sel=selector, nprobe=wider)
+    if isinstance(index, faiss.IndexHNSW):
+        return faiss.SearchParametersHNSW(sel=selector, efSearch=int(max(index.hnsw.efSearch, k) / share))
     return faiss.SearchParameters(sel=selector)
 
 

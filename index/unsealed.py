@@ -9,8 +9,9 @@ from __future__ import annotations
 from corpus import batches
 from index import layout, search
 from index.build import Built
+from index.fields import DOCUMENT_COLUMNS
 from index.manifest import Manifest
-from index.reader import DOCUMENT_COLUMNS, IndexReader
+from index.reader import IndexReader
 from index.verify import Verified
 
 

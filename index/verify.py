@@ -96,7 +96,7 @@ def verify_version(
     verified = verify_manifest(store, name, number, trust, allow_unsigned=allow_unsigned)
     folder = layout.version_path(name, number)
     for file, ref in verified.manifest.files.items():
-        _check(f"{folder}/{file}", ref, _stream_ref(store, f"{folder}/{file}"))
+        check_file(store, folder, file, ref)
     return verified
 
 
@@ -154,6 +154,15 @@ def read_checked(store: Store, folder: str, name: str, ref: FileRef) -> bytes:
         raise DigestMismatch(f"{path} is missing. Restore the version, or roll back.") from error
     _check(path, ref, FileRef(size=len(data), sha256=sha256_hex(data)))
     return data
+
+
+def check_file(store: Store, folder: str, name: str, ref: FileRef) -> None:
+    """Compares a file with what is recorded of it, in bounded memory.
+
+    Raises:
+        DigestMismatch: The file is missing or altered.
+    """
+    _check(f"{folder}/{name}", ref, _stream_ref(store, f"{folder}/{name}"))
 
 
 def _check(path: str, expected: FileRef, found: FileRef) -> None:
@@ -223,7 +232,9 @@ def _check_names(manifest: Manifest, name: str, number: int) -> None:
             f"the folder of {name} {layout.version_name(number)} holds the manifest of {manifest.name} "
             f"{layout.version_name(manifest.number)}: it was copied or renamed. Restore the version, or roll back."
         )
-    if tuple(sorted(manifest.files)) != layout.CONTENT_FILES:
+    listed = set(manifest.files)
+    if not set(layout.CONTENT_FILES) <= listed <= {*layout.CONTENT_FILES, *layout.OPTIONAL_FILES}:
         raise IntegrityError(
-            f"the manifest lists {', '.join(sorted(manifest.files))}; a version has {', '.join(layout.CONTENT_FILES)}."
+            f"the manifest lists {', '.join(sorted(listed))}; a version has {', '.join(layout.CONTENT_FILES)} and may "
+            f"have {', '.join(layout.OPTIONAL_FILES)}."
         )

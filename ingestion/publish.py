@@ -140,6 +140,8 @@ def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
         embedder_fingerprint=candidate.space.fingerprint,
         dimension=candidate.space.dimension,
         factory=candidate.contract.index.factory,
+        deletes=candidate.contract.index.deletes,
+        lexical=candidate.contract.index.lexical,
         contract_yaml=candidate.contract.raw_yaml.encode("utf-8"),
         canaries=stored_canaries(runtime, candidate.space.fingerprint),
     )

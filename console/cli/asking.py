@@ -8,13 +8,22 @@ from dataclasses import asdict
 from console.cli.command import Json
 from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError
+from index.fusion import Hybrid
 from index.reader import Hit, open_index
 from index.signing import TrustStore
 from ingestion.history.replay import embedder_of
 from ingestion.runtime import Runtime
 
 
-def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: Mapping[str, Sequence[str]]) -> Json:
+def ask(
+    runtime: Runtime,
+    version: VersionRecord,
+    text: str,
+    *,
+    k: int,
+    where: Mapping[str, Mapping[str, Sequence[str]]],
+    hybrid: Hybrid | None = None,
+) -> Json:
     """Opens a version, verified, and searches it.
 
     Args:
@@ -22,7 +31,8 @@ def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: M
         version: The version.
         text: The question.
         k: How many hits.
-        where: Filter to the values of which one has to hold.
+        where: Filters, as `index.filters.parse_where` reads them.
+        hybrid: How the search by words joins; None for vectors alone.
 
     Returns:
         The question, the version that answered, and the hits, best first.
@@ -40,13 +50,13 @@ def ask(runtime: Runtime, version: VersionRecord, text: str, *, k: int, where: M
         trust=TrustStore.from_folder(runtime.settings.trusted_keys),
         embedder=embedder_of(runtime, version),
     )
-    hits = reader.search(text, k=k, where=where)
+    hits = reader.search(text, k=k, where=where, hybrid=hybrid)
     return {
         "name": version.name,
         "version": version.number,
         "manifest_sha256": reader.manifest_sha256,
         "query": text,
-        "where": {field: list(values) for field, values in where.items()},
+        "where": {field: list(signs["="]) if set(signs) == {"="} else dict(signs) for field, signs in where.items()},
         "hits": [_hit(rank, hit) for rank, hit in enumerate(hits, start=1)],
     }
 

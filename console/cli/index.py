@@ -8,7 +8,7 @@ import typer
 
 from console.cli import candidate, contamination, erase, index_queries, lifecycle, render, render_index
 from console.cli.command import Result, command, group
-from console.cli.session import Session, pairs
+from console.cli.session import Session
 from console.cli.versions import Index, open_one
 from corpus.errors import EXIT_INTEGRITY, EXIT_OK
 
@@ -25,7 +25,18 @@ CountOption = Annotated[int, typer.Option("--k", "-k", min=1, help="How many hit
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", metavar="FIELD=VALUE", help="Only such chunks, as in origin=digitalCreation; may be repeated."
+        "--where",
+        metavar="FIELD=VALUE",
+        help="Only such chunks, as in origin=digitalCreation or quality>=0.6 (= != < <= > >=); may be repeated.",
+    ),
+]
+HybridOption = Annotated[
+    float,
+    typer.Option(
+        "--hybrid",
+        min=0.0,
+        metavar="WEIGHT",
+        help="Search by words as well, with this weight (vectors have 1); needs ragIndex: {lexical: bm25}.",
     ),
 ]
 AtOption = Annotated[
@@ -47,6 +58,8 @@ def register(app: typer.Typer) -> None:
     examples: tuple[str, ...] = (
         "index query handbook 'how long is the refund window?'",
         "index query handbook 'refunds' --k 3 --where origin=digitalCreation --where owner=legal",
+        "index query handbook 'refunds' --where 'quality>=0.6' --where 'reviewed>=today-365d' --where in_force=now",
+        "index query handbook 'error E-4711' --hybrid 1",
         "index query handbook 'refunds' --version 1",
     )
     command(nouns, "query", examples=examples)(query)
@@ -71,18 +84,25 @@ def query(
     where: WhereOption = None,
     alias: AliasOption = "live",
     version: AtOption = None,
+    hybrid: HybridOption = 0.0,
 ) -> Result:
     """Ask an index, the way an application would.
 
-    The version is verified and asked with its own model. Filters apply before ranking. Fields: doc_id,
-    origin, owner, source_system, sensitivity_label, language.
+    The version is verified and asked with its own model. Filters apply before ranking. A field that is given twice
+    with = takes either value. Fields: chunk_id, depth, doc_id, document_type, effective_from, effective_until,
+    in_force, language, media_type, origin, origin_basis, owner, parser, quality, reviewed, revision_id, sensitivity,
+    size_bytes, source, title, tokens, updated, uri, version, metadata.KEY and basis.FIELD. Dates are YYYY-MM-DD,
+    today, now, or today-30d. Quote what has < or > in it.
     """
     from console.cli.asking import ask  # noqa: PLC0415 - help must not load faiss and a model
+    from index.filters import parse_where  # noqa: PLC0415
+    from index.fusion import Hybrid  # noqa: PLC0415
 
-    filters = _filters(where or [])
+    filters = parse_where(where or [])
     runtime = session.runtime()
     found = _opened(session, name).resolve(version or alias)
-    return Result(data=ask(runtime, found, text, k=k, where=filters), view=render_index.hits)
+    joined = Hybrid(lexical=hybrid) if hybrid else None
+    return Result(data=ask(runtime, found, text, k=k, where=filters, hybrid=joined), view=render_index.hits)
 
 
 def verify(session: Session, name: NameArgument, version: OneOption = None, every: AllOption = False) -> Result:  # noqa: FBT002
@@ -187,11 +207,3 @@ def _move(session: Session, index: Index, alias: str, number: int, reason: str, 
         "next": f"stemma index diff {index.name} {before} {number}" if before and before != number else None,
     }
     return Result(data=data, view=render_index.moved)
-
-
-def _filters(where: list[str]) -> dict[str, list[str]]:
-    """Returns field to values; a field that is given twice takes either value."""
-    filters: dict[str, list[str]] = {}
-    for field, value in pairs(where, "--where"):
-        filters.setdefault(field, []).append(value)
-    return filters

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
-from contracts.build import PATH_PREFIX, Build, Model
+from contracts.build import FIXED_FACTORY, PATH_PREFIX, Build, Model
 from contracts.model import (
     GOVERNANCE_FIELDS,
     ORIGIN,
@@ -42,7 +42,7 @@ PROPERTIES: Mapping[str, str] = {
     "recall: {minimum}, which always is.",
     "ragGovernance": "Governance fields: {required, defaults, maxValidationAgeDays}.",
     "ragGuards": "Limits that stop a run: {maxRemovedShare, minDocuments}.",
-    "ragIndex": "How vectors are indexed: {factory}.",
+    "ragIndex": "How chunks are indexed: {factory: auto, deletes: few or many, lexical: bm25}.",
     "ragOrigin": "What is asked about origin beside what is always asked: {detectors: [names], "
     "statistical: {model: NAME}}; off by default.",
     "ragParsers": "Parser by media type, where the choice by content is not wanted.",
@@ -135,8 +135,15 @@ def read_guards(node: Node) -> GuardSpec:
 
 def read_index(node: Node, build: Build) -> IndexSpec:
     """Reads ragIndex."""
-    node.only(("factory",))
-    return IndexSpec(factory=node.get("factory").choice(build.factories, "Flat", "index factory"))
+    node.only(("factory", "deletes", "lexical"))
+    spec = IndexSpec()
+    factory = node.get("factory")
+    fixed = isinstance(factory.value, str) and re.match(FIXED_FACTORY, factory.value) is not None
+    return IndexSpec(
+        factory=factory.text() if fixed else factory.choice(build.factories, spec.factory, "index factory"),
+        deletes=cast('Literal["few", "many"]', node.get("deletes").choice(("few", "many"), spec.deletes)),
+        lexical=node.get("lexical").choice(("bm25",), spec.lexical, "index of words"),
+    )
 
 
 def read_parsers(node: Node, build: Build) -> dict[str, str]:

@@ -289,9 +289,11 @@ def _guards(old: Contract, new: Contract) -> Iterator[Change]:
 
 
 def _index(old: Contract, new: Contract) -> Iterator[Change]:
-    if old.index != new.index:
-        why = "the index is built again from the same vectors; an approximate one may find others."
-        yield edited("ragIndex.factory", old.index.factory, new.index.factory, "compatible", why, consumers=True)
+    for name in ("factory", "deletes", "lexical"):
+        was, now = getattr(old.index, name), getattr(new.index, name)
+        if was != now:
+            why = "the index is built again from the same vectors; an approximate one may find others."
+            yield edited(f"ragIndex.{name}", was, now, "compatible", why, consumers=True)
 
 
 def _origins(old: Contract, new: Contract) -> Iterator[Change]:

@@ -109,8 +109,8 @@ def manifest_page() -> str:
         "Manifest of an index version",
         "index/manifest.py and index/schemas/manifest.schema.json",
         "`manifest.json` in `indexes/<name>/v<number>/` is canonical JSON. `manifest.dsse.json` beside it signs it, "
-        "together with `index.faiss`. The JSON Schema is `index/schemas/manifest.schema.json`. All fields are required "
-        "and no others are allowed.",
+        "together with `index.faiss`. The JSON Schema is `index/schemas/manifest.schema.json`. All fields but "
+        "`index.reason` and the file `lexical.safetensors` are required, and no others are allowed.",
         _table(("field", "type", "meaning"), rows),
     )
 

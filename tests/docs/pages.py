@@ -29,6 +29,7 @@ STORY = (
     "docs/queries.md",
     "docs/releases.md",
     "docs/erasure.md",
+    "docs/reader.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 

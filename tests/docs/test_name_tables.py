@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+from typing import get_args, get_type_hints
 
 import pytest
 from docs.pages import ROOT, page
 from provenance_parts.hidden_fixtures import CASES
 
 from console.cli.quarantine import _ABOVE
-from contracts.build import CHUNK_COLUMNS, DOCUMENT_COLUMNS, DOCUMENT_TYPES, HIDDEN_TECHNIQUES, SCORE_PARTS, THIS_BUILD
+from contracts.build import (
+    CHUNK_COLUMNS,
+    DOCUMENT_COLUMNS,
+    DOCUMENT_TYPES,
+    FIXED_FACTORY,
+    HIDDEN_TECHNIQUES,
+    SCORE_PARTS,
+    THIS_BUILD,
+)
 from contracts.load import parse_contract
-from contracts.model import REPAIRS
+from contracts.model import REPAIRS, IndexSpec
 from contracts.reading.curation import _ALWAYS_RUN
 from contracts.scaffold import new_contract
 from corpus.batches import CHUNKS, DOCUMENTS
+from index import factory
 from index.embedders.registry import EMBEDDERS, describe_embedder
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.parsers.registry import DEFAULTS, PARSERS
@@ -51,6 +61,12 @@ def _enums(value: object) -> list[list[str]]:
 def test_parsers_of_a_contract_are_the_parsers() -> None:
     assert set(THIS_BUILD.parsers) == set(PARSERS.table)
     assert set(DEFAULTS.values()) <= set(PARSERS.table)
+
+
+def test_index_factories_of_a_contract_are_the_factories() -> None:
+    assert THIS_BUILD.factories == factory.FAMILIES
+    assert factory.FIXED.pattern == FIXED_FACTORY
+    assert get_args(factory.Deletes) == get_args(get_type_hints(IndexSpec)["deletes"])
 
 
 def test_chunkers_of_a_contract_are_the_chunkers() -> None:

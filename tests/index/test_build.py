@@ -105,7 +105,7 @@ def test_every_offered_factory_builds_the_same_bytes_twice(world, make_doc, tmp_
 
 @pytest.mark.parametrize("factory", ["PQ8", "Flat,Refine", "IDMap2,Flat", ""])
 def test_other_factories_are_refused(world, docs, tmp_path, factory):
-    with pytest.raises(ConfigurationError, match="Valid: Flat, SQ8"):
+    with pytest.raises(ConfigurationError, match="Valid: auto, Flat, SQ8"):
         _build(world, tmp_path, world.segment(docs), "build", factory)
 
 

@@ -89,7 +89,7 @@ def test_the_schema_refuses_what_is_no_manifest(schema, change):
 
 def test_the_schema_names_every_field_there_is(schema):
     assert set(schema["properties"]) == set(EXAMPLE.to_json()) == set(schema["required"])
-    assert set(schema["properties"]["files"]["properties"]) == set(layout.CONTENT_FILES)
+    assert set(schema["properties"]["files"]["properties"]) == {*layout.CONTENT_FILES, *layout.OPTIONAL_FILES}
     assert set(schema["properties"]["fingerprints"]["properties"]) == set(FINGERPRINT_ROLES)
 
 

@@ -103,7 +103,7 @@ def test_a_missing_value_passes_no_filter(world, make_doc):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ({"where": {"colour": "red"}}, "unknown filter 'colour'. Valid: doc_id, language, origin"),
+        ({"where": {"colour": "red"}}, "unknown filter 'colour'. Valid: chunk_id, depth, doc_id"),
         ({"where": {"origin": "robot"}}, "unknown origin 'robot'. Valid: .*trainedAlgorithmicMedia"),
         ({"k": 0}, "k is 0"),
     ],

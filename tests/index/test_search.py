@@ -15,7 +15,7 @@ def test_a_filter_applies_before_ranking(factory):
     index = search.make_index(factory, vectors)
     allowed = np.zeros(400, dtype=bool)
     allowed[::50] = True
-    _, rows = search.search(index, vectors[:5], 8, allowed)
+    _, rows = search.search(index, vectors[:5], 8, search.Selection.of(allowed))
     # Ranked first and filtered afterwards, eight of 400 would almost never all be multiples of 50.
     assert (np.sort(rows, axis=1) == np.arange(0, 400, 50)).all()
 
