@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from contracts.evaluation import EvaluationSpec, GoldenEvidence, GoldenGate
 from contracts import lifecycle
+from contracts.evaluation import EvaluationSpec, GoldenEvidence, GoldenGate
 from corpus.types import OnFail, Severity
 
 Enforcement = Literal["block", "warn"]

@@ -19,8 +19,8 @@ from corpus.ids import sha256_hex
 from corpus.seams import Embedder
 from corpus.storage import Store
 from index import layout, search
-from index.manifest import Manifest
 from index.fields import DOCUMENT_COLUMNS
+from index.manifest import Manifest
 from index.reader import IndexReader
 from index.release import seal
 from index.verify import Verified, read_checked

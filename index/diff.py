@@ -347,9 +347,7 @@ def _sum(left: ChunkCounts, right: ChunkCounts) -> ChunkCounts:
     return replace(left, **{name: value + getattr(left, name) for name, value in asdict(right).items() if value})
 
 
-def _documents(
-    store: Store, folders: tuple[str, str]
-) -> Iterator[tuple[str, Row | None, Row | None, ChunkCounts]]:
+def _documents(store: Store, folders: tuple[str, str]) -> Iterator[tuple[str, Row | None, Row | None, ChunkCounts]]:
     """Yields each document of either version with its two rows and what happened to its chunks."""
     with ExitStack() as stack:
         rows = _merge(*(_document_rows(store, folder, stack) for folder in folders))
@@ -387,9 +385,7 @@ def _chunk_rows(store: Store, folder: str, stack: ExitStack) -> Iterator[tuple[s
         yield doc_id, {row[1]: row[2:] for row in group}
 
 
-def _tuples(
-    store: Store, folder: str, file: str, columns: list[str], stack: ExitStack
-) -> Iterator[tuple[Any, ...]]:
+def _tuples(store: Store, folder: str, file: str, columns: list[str], stack: ExitStack) -> Iterator[tuple[Any, ...]]:
     """Yields rows as tuples, converted a column at a time, which is several times faster than row by row."""
     handle = stack.enter_context(store.open(f"{folder}/{file}"))
     for batch in batches.stream_batches(handle, columns, _BATCH_ROWS):

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from corpus.errors import ConfigurationError
 from corpus.seams import Vectors
-from index.factory import FAMILIES, FIXED, POINTS_PER_LIST
+from index.factory import FAMILIES, FIXED
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -72,7 +72,7 @@ def make_index(factory: str, vectors: Vectors) -> Any:
 
 def least_chunks(factory: str) -> int:
     """Returns how many vectors an index of that factory needs to be trained."""
-    return _lists(factory) * _POINTS_PER_LIST
+    return _lists(factory) * POINTS_PER_LIST
 
 
 def stored_vectors(index: Any) -> Vectors:

@@ -9,7 +9,7 @@ import typer
 from console.cli import render_lifecycle
 from console.cli.command import Json, Result, command
 from console.cli.session import Session
-from console.cli.versions import Index, known_indexes, open_one
+from console.cli.versions import Index, open_one
 
 if TYPE_CHECKING:
     from ingestion.runtime import Runtime
@@ -49,7 +49,8 @@ def attach(nouns: typer.Typer) -> None:
 
 def approvals(session: Session, name: AnyNameArgument = None) -> Result:
     """List the versions that wait for approval, with who has approved and how many are missing."""
-    from ingestion.waiting import all_waiting  # noqa: PLC0415 - help must not load the stages
+    from ingestion.history.opened import known_indexes  # noqa: PLC0415 - help must not load the stages
+    from ingestion.waiting import all_waiting  # noqa: PLC0415
 
     runtime = session.runtime()
     with runtime.catalog.reading() as tx:

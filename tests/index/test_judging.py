@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from index.judging import Bound, judge
-
 from index.evidence import Pin, Place, Rival, State
+from index.judging import Bound, judge
 
 HERE = Pin(document="a.md", content_sha256="d0", places=(Place(start=0, end=9, chunks=("c0",)),))
 WHOLE = Pin(document="b.md", content_sha256="e0", whole=True)
