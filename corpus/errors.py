@@ -16,6 +16,7 @@ StemmaError
 ├── ReleaseError            a version that may not be published                       exit 1
 │   ├── GateFailed
 │   └── ConcurrentRelease   retryable
+├── EmbedderUnavailable     retryable: a model behind HTTP did not answer               exit 4
 ├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
 └── CatalogError            the system of record refused or is unreachable            exit 4
 
@@ -136,6 +137,13 @@ class ConcurrentRelease(ReleaseError):
     """Somebody else moved the alias first."""
 
     retryable = True
+
+
+class EmbedderUnavailable(StemmaError):
+    """A model behind HTTP did not answer, or is asked too often; the same call may work later."""
+
+    retryable = True
+    exit_code = EXIT_UNAVAILABLE
 
 
 class ContaminationAlarm(StemmaError):

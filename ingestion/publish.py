@@ -22,9 +22,9 @@ from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
 from index.plan import what_changed
 from index.signing import TrustStore, load_signer
 from index.verify import verify_version
+from ingestion.canaries import stored_canaries
 from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
-from ingestion.embedding import stored_canaries
 from ingestion.origin_gates import origin_gates
 from ingestion.runtime import Runtime
 from ingestion.toolkit import chunker_of, fingerprints_of

@@ -10,9 +10,9 @@ from corpus.catalog import embedders
 from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError, FingerprintMismatch
 from corpus.seams import Embedder
-from index.embedders.registry import load_embedder
 from index.reader import Hit, open_index
 from index.signing import TrustStore
+from ingestion.models import load_model
 from ingestion.runtime import Runtime
 
 
@@ -67,5 +67,4 @@ def _embedder(runtime: Runtime, version: VersionRecord) -> Embedder:
             f"the catalog does not know the model of {version.name} v{version.number:06d} "
             f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
         )
-    settings = runtime.settings
-    return load_embedder(space.model, revision=space.revision or None, precision=settings.precision)
+    return load_model(runtime, space.model, space.revision or None, space.fingerprint)

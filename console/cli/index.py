@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import contamination, render, render_index
+from console.cli import canaries, contamination, render, render_index
 from console.cli.command import Json, Result, command, group
 from console.cli.session import Session, pairs
 from console.cli.versions import Index, known_indexes, open_one, version_row
@@ -62,6 +62,7 @@ def register(app: typer.Typer) -> None:
     command(nouns, "query", examples=examples)(query)
     command(nouns, "verify", examples=("index verify handbook", "index verify handbook --all"))(verify)
     command(nouns, "audit", examples=("index audit handbook",))(audit)
+    canaries.attach(nouns)
     contamination.attach(nouns)
     command(nouns, "promote", examples=("index promote handbook shadow --reason 'golden set passed'",))(promote)
     examples = ("index rollback handbook --reason 'answers got worse'", "index rollback handbook --to 3")
