@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,14 +191,10 @@ def test_a_swap_that_is_meant_is_a_new_revision_and_a_new_space(
 ) -> None:
     first = project.ingest().fingerprints["embedder"]
     switched.choose = lambda number: infinities[1].url
-    text = project.contract_path.read_text()
-    project.contract_path.write_text(
-        text.replace("embeddingModel: 'remote:shelf'", "embeddingModel: remote:shelf")
-        .replace(
-            "embeddingModel: remote:shelf", "embeddingModel: remote:shelf\n          embeddingModelVersion: '2026-12'"
-        )
-        .replace("version: 1.0.0", "version: 1.1.0", 1)
-    )
+    text = project.contract_path.read_text().replace("version: 1.0.0", "version: 1.1.0", 1)
+    labelled, changes = re.subn(r"( +)(embeddingModel: .*)", r"\1\2\n\1embeddingModelVersion: '2026-12'", text)
+    assert changes == 1
+    project.contract_path.write_text(labelled)
     receipt = pipeline.reembed(project.runtime, NAME)
     assert receipt.figures["version"] == 2
     assert receipt.fingerprints["embedder"] != first
