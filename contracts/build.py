@@ -35,6 +35,8 @@ EMBEDDER_ALIASES: Mapping[str, str] = MappingProxyType({"sentence-transformers/a
 CHUNKER_ALIASES: Mapping[str, str] = MappingProxyType({"recursive": "structural"})
 
 PATH_PREFIX = "path:"
+REMOTE_PREFIX = "remote:"
+"""Before the name of an endpoint that the project's settings declare."""
 
 FIXED_FACTORY = r"^(Flat|SQ8|HNSW\d+(,(Flat|SQ8))?|IVF\d+,(Flat|SQ8))$"
 """Index factories whose numbers the contract gives (`index.factory.FIXED`; a test compares)."""
@@ -45,7 +47,7 @@ class Build:
     """Names that a contract may use.
 
     Attributes:
-        embedders: Model name to what is known of it; `path:DIR` is valid beside them.
+        embedders: Model name to what is known of it; `path:DIR` and `remote:NAME` are valid beside them.
         embedder_aliases: Other names of models, to the names above.
         chunkers: Chunker names.
         chunker_aliases: Other names of chunkers, to the names above.

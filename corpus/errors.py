@@ -19,6 +19,7 @@ StemmaError
 │   ├── ApprovalMissing
 │   └── ConcurrentRelease   retryable
 ├── EvaluationStale         golden items whose evidence no longer holds                exit 1
+├── EmbedderUnavailable     retryable: a model behind HTTP did not answer               exit 4
 ├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
 └── CatalogError            the system of record refused or is unreachable            exit 4
 
@@ -151,6 +152,13 @@ class ConcurrentRelease(ReleaseError):
 
 class EvaluationStale(StemmaError):
     """Fewer golden items hold in a served version than its contract asks."""
+
+
+class EmbedderUnavailable(StemmaError):
+    """A model behind HTTP did not answer, or is asked too often; the same call may work later."""
+
+    retryable = True
+    exit_code = EXIT_UNAVAILABLE
 
 
 class ContaminationAlarm(StemmaError):

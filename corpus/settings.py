@@ -10,12 +10,14 @@ import difflib
 import getpass
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from corpus.endpoints import NAME, Endpoint
 from corpus.errors import ConfigurationError
 
 PROJECT_FILE = "stemma.toml"
@@ -59,6 +61,14 @@ class Settings(BaseSettings):
     compile: bool = Field(
         default=False, description="Compile the embedding model first; pays off from a few thousand chunks."
     )
+    backend: Literal["torch", "onnx", "openvino"] = Field(
+        default="torch",
+        description="What computes models that run here; onnx and openvino need their extras. Canaries compare them.",
+    )
+    embedders: Mapping[str, Endpoint] = Field(
+        default_factory=dict,
+        description="Models behind HTTP: a table [embedders.NAME] for each, and remote:NAME in a contract.",
+    )
     shard_bytes: int = Field(
         default=1_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
     )
@@ -85,6 +95,14 @@ class Settings(BaseSettings):
     def _under_project(cls, value: Path, info: Any) -> Path:
         project: Path = info.data.get("project", Path())
         return value if value.is_absolute() else project / value
+
+    @field_validator("embedders", mode="after")
+    @classmethod
+    def _named_endpoints(cls, value: Mapping[str, Endpoint]) -> Mapping[str, Endpoint]:
+        for name in value:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name: letters, digits, '.', '_' and '-', at most 64 of them")
+        return value
 
     @field_validator("home", mode="after")
     @classmethod

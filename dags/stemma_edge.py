@@ -23,7 +23,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING_NEW = frozenset({"unchanged", "empty", "held", "waiting-for-approval"})
 """What a release says of itself when no alias moved; then no asset is updated."""
 
-RETRYABLE = ("corpus.errors.SourceUnavailable", "corpus.errors.TornRead", "corpus.errors.ConcurrentRelease")
+RETRYABLE = tuple(
+    f"corpus.errors.{name}" for name in ("SourceUnavailable", "TornRead", "ConcurrentRelease", "EmbedderUnavailable")
+)
 """The errors whose `retryable` is set. Any other fails at once: trying again would only hide it for longer."""
 
 TASK_DEFAULTS: dict[str, Any] = {

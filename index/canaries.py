@@ -8,6 +8,7 @@ They never change: a changed text would look like a changed model.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,24 @@ SAME_RUNTIME = 0.9999
 # processors). int8 of the same model has .98-.99 and must not pass for the same space.
 ACROSS_RUNTIMES = 0.999
 
+_SHOWN = 60
+"""Characters of a text that a report shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A canary whose vector is not where it was.
+
+    Attributes:
+        canary: Its number in `CANARY_TEXTS`.
+        text: Its beginning.
+        cosine: To the stored vector.
+    """
+
+    canary: int
+    text: str
+    cosine: float
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryResult:
@@ -33,16 +52,44 @@ class CanaryResult:
         mean_cosine: Mean cosine.
         worst: Index into `CANARY_TEXTS` of the lowest.
         texts: Number of canaries compared.
+        cosines: Of each, in order.
     """
 
     min_cosine: float
     mean_cosine: float
     worst: int
     texts: int
+    cosines: tuple[float, ...]
 
     def passed(self, threshold: float) -> bool:
         """Whether the vectors may meet in one index, at `SAME_RUNTIME` or `ACROSS_RUNTIMES`."""
         return self.min_cosine >= threshold
+
+    def moved(self, threshold: float) -> tuple[Moved, ...]:
+        """Returns the canaries below a threshold, lowest first."""
+        low = sorted((cosine, place) for place, cosine in enumerate(self.cosines) if cosine < threshold)
+        return tuple(Moved(canary=place, text=CANARY_TEXTS[place][:_SHOWN], cosine=cosine) for cosine, place in low)
+
+
+def threshold_for(before: Mapping[str, str] | None, now: Mapping[str, str]) -> float:
+    """Returns the least cosine that passes between two runtimes.
+
+    What a server computes with is not known, so two answers of one are never taken for one runtime.
+
+    Args:
+        before: What computed the stored vectors; None where nobody wrote it down.
+        now: What computed the fresh ones.
+    """
+    return SAME_RUNTIME if before == now and now.get("backend") != "http" else ACROSS_RUNTIMES
+
+
+def differing(before: Mapping[str, str] | None, now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Returns the parts of two runtimes that differ, as `(before, now)`; a part that one lacks is empty there."""
+    if before is None:
+        return {}
+    names = sorted({*before, *now})
+    pairs = {name: (before.get(name, ""), now.get(name, "")) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def compare(stored: npt.NDArray[np.float32], fresh: npt.NDArray[np.float32]) -> CanaryResult:
@@ -70,7 +117,11 @@ def compare(stored: npt.NDArray[np.float32], fresh: npt.NDArray[np.float32]) -> 
     cosines = np.where(np.isfinite(cosines), np.clip(cosines, -1.0, 1.0), -1.0)
     worst = int(np.argmin(cosines))
     return CanaryResult(
-        min_cosine=float(cosines[worst]), mean_cosine=float(cosines.mean()), worst=worst, texts=len(cosines)
+        min_cosine=float(cosines[worst]),
+        mean_cosine=float(cosines.mean()),
+        worst=worst,
+        texts=len(cosines),
+        cosines=tuple(float(cosine) for cosine in cosines),
     )
 
 

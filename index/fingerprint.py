@@ -102,6 +102,11 @@ def _load(path: Path) -> Any:
         raise ConfigurationError(f"model file {path.name!r} in {path.parent} is not readable JSON: {error}") from error
 
 
+def is_pin(revision: str | None) -> bool:
+    """Whether a declared revision pins a fingerprint, as `require_pin` reads it."""
+    return _PIN.match(revision or "") is not None
+
+
 def require_pin(model: str, revision: str | None, found: str) -> None:
     """Checks a declared revision that pins the fingerprint; any other revision is only a label.
 

@@ -395,7 +395,8 @@ def _pointed(
     if verified.aliases_signed and not signed:
         raise SignatureInvalid(
             f"the file of alias {pointer.alias!r} of {name!r} is not signed, and "
-            f"{layout.version_name(pointer.version)} says that it has to be: somebody may have pointed it elsewhere. Run `stemma reconcile` to write it again."
+            f"{layout.version_name(pointer.version)} says that it has to be: somebody may have pointed it elsewhere. "
+            "Run `stemma reconcile` to write it again."
         )
     return verified
 

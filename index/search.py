@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from corpus.errors import ConfigurationError
 from corpus.seams import Vectors
-from index.factory import FAMILIES, FIXED
+from index.factory import FAMILIES, FIXED, POINTS_PER_LIST
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]

@@ -27,6 +27,7 @@ from corpus.catalog.records import AnswerRecord
 from corpus.ids import fingerprint
 from corpus.seams import Embedder, Vectors
 from corpus.types import Span
+from ingestion.canaries import guarded
 from ingestion.language import language_of
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
@@ -164,9 +165,11 @@ def _write(runtime: Runtime, embedder: Embedder, records: Sequence[AnswerRecord]
         # An answer without a sentence to align is kept all the same, so that it counts as looked at.
         passages = list(_passages(text, spans)) or [Span(start=0, end=len(text))]
         parts["passages"] += [(record, language, span) for span in passages]
+    texts = {kind: [span.of(record.text or "") for record, _, span in listed] for kind, listed in parts.items()}
+    with guarded(runtime, embedder, "answers"):
+        vectors = {kind: embedder.embed(found) for kind, found in texts.items()}
     for kind, listed in parts.items():
-        texts = [span.of(record.text or "") for record, _, span in listed]
-        _publish(runtime, embedder.fingerprint, kind, _table(listed, embedder.embed(texts)))
+        _publish(runtime, embedder.fingerprint, kind, _table(listed, vectors[kind]))
 
 
 def _passages(text: str, spans: Sequence[Span]) -> Iterator[Span]:

@@ -56,9 +56,22 @@ def save(store: Store, space: str, segment_id: str, unsaved: Unsaved) -> None:
     unsaved.clear()
 
 
-def saved(store: Store, space: str, segment_id: str) -> dict[str, Vectors]:
-    """Returns the vectors that parts hold, by digest of the text; a part that cannot be read counts as never made."""
-    found: dict[str, Vectors] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Vectors of some texts, in the order in which they were made.
+
+    Attributes:
+        digests: Of the texts, at least one.
+        vectors: Array of shape `(len(digests), dimension)`.
+    """
+
+    digests: tuple[str, ...]
+    vectors: Vectors
+
+
+def parts(store: Store, space: str, segment_id: str) -> list[Part]:
+    """Returns the parts of a segment; one that cannot be read counts as never made."""
+    found: list[Part] = []
     folder = _folder(space, segment_id)
     for name in store.names(folder):
         try:
@@ -66,13 +79,17 @@ def saved(store: Store, space: str, segment_id: str) -> dict[str, Vectors]:
                 table = batches.read_table(handle)
         except (OSError, ValueError):
             continue
-        found.update(zip(table["text_sha256"].to_pylist(), batches.vectors_from_arrow(table["vector"]), strict=True))
+        digests = tuple(table["text_sha256"].to_pylist())
+        if digests:
+            found.append(Part(digests=digests, vectors=batches.vectors_from_arrow(table["vector"])))
     return found
 
 
 def saved_digests(store: Store, space: str, segment_id: str) -> set[str]:
     """Returns the digests of the texts that parts hold vectors of."""
-    return set(saved(store, space, segment_id)) if segment_id in unfinished(store, space) else set()
+    if segment_id not in unfinished(store, space):
+        return set()
+    return {digest for part in parts(store, space, segment_id) for digest in part.digests}
 
 
 def discard(store: Store, space: str, segment_id: str) -> None:

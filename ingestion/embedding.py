@@ -2,16 +2,15 @@
 
 A vector belongs to (digest of the chunk's text, embedder fingerprint). Before a space is written to,
 the model is checked twice: its fingerprint against the one accepted under its name, and its canary
-vectors against those stored when the space was first used.
+vectors against those stored when the space was first used. The canaries are asked again after the model
+was at work, before one vector is published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -20,19 +19,23 @@ from corpus import batches
 from corpus.catalog import embedders, reembeds, segments, versions
 from corpus.catalog.records import EmbedderRecord, VectorsRecord, VersionRecord
 from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch
-from corpus.ids import text_digest
 from corpus.seams import Embedder, Vectors
 from corpus.storage import file_digest
 from corpus.types import utc_now
-from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, compare
-from index.embedders.registry import describe_embedder, load_embedder
+from index.canaries import ACROSS_RUNTIMES, compare
 from ingestion import checkpoints
+from ingestion.canaries import check_space, guarded
+from ingestion.models import describe_model, load_model
 from ingestion.modelwork import Cost, Keep, embed_missing
 from ingestion.pacing import UNPACED, Pace
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 
 _ROWS_PER_GROUP = 4096
+
+
+_OPENED: dict[tuple[str, str], Embedder] = {}
+"""By home and space, the embedder whose canaries this process has checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ def describe(runtime: Runtime, model: str, revision: str | None) -> EmbedderReco
         ConfigurationError: The model is unknown.
         FingerprintMismatch: Another model was accepted under this name and revision before.
     """
-    found = describe_embedder(_located(runtime, model), revision=revision)
+    found = describe_model(runtime, model, revision)
     record = EmbedderRecord(
         fingerprint=found.fingerprint,
         model=model,
@@ -79,12 +82,6 @@ def describe(runtime: Runtime, model: str, revision: str | None) -> EmbedderReco
             "embeddingModelVersion in the contract and run `stemma reembed`."
         )
     return record
-
-
-def _located(runtime: Runtime, model: str) -> str:
-    """Returns a model name with its folder, if it has one, as the project means it."""
-    kind, colon, folder = model.partition(":")
-    return f"path:{runtime.settings.locate(folder)}" if colon and kind == "path" else model
 
 
 def require_same_model(runtime: Runtime, contract: Contract) -> EmbedderRecord:
@@ -156,67 +153,22 @@ def _model_of(version: VersionRecord) -> str:
 
 
 def open_embedder(runtime: Runtime, space: EmbedderRecord) -> Embedder:
-    """Loads the model of a space, once per process, and checks its canaries.
+    """Loads the model of a space and checks its canaries, both once per process and home.
 
     Raises:
         FingerprintMismatch: The loaded model is not the described one, or its canary vectors moved.
     """
-    settings = runtime.settings
-    embedder = _load(_located(runtime, space.model), space.revision or None, settings.precision, settings.compile)
-    if embedder.fingerprint != space.fingerprint:
-        raise FingerprintMismatch(
-            f"the embedding model {space.model!r} changed between being described and being loaded. Nothing was "
-            "written. Run again when nobody is replacing the model's files."
-        )
-    _check_canaries(runtime, embedder)
+    embedder = load_model(runtime, space.model, space.revision or None, space.fingerprint)
+    key = (runtime.settings.home, space.fingerprint)
+    if _OPENED.get(key) is not embedder:
+        check_space(runtime, embedder, "open")
+        _OPENED[key] = embedder
     return embedder
-
-
-@lru_cache(maxsize=2)
-def _load(model: str, revision: str | None, precision: Literal["auto", "fp32", "bf16"], compile_: bool) -> Embedder:  # noqa: FBT001
-    return load_embedder(model, revision=revision, precision=precision, compile=compile_)
-
-
-def canaries_path(fingerprint: str) -> str:
-    """Returns where the canary vectors of a space are stored."""
-    return f"vectors/{fingerprint}/canaries.parquet"
 
 
 def vectors_path(fingerprint: str, segment_id: str) -> str:
     """Returns where the vectors of a segment in a space are stored."""
     return f"vectors/{fingerprint}/{segment_id}.parquet"
-
-
-def _check_canaries(runtime: Runtime, embedder: Embedder) -> None:
-    fresh = embedder.embed(CANARY_TEXTS)
-    path = canaries_path(embedder.fingerprint)
-    if not runtime.store.exists(path):
-        digests = tuple(text_digest(text) for text in CANARY_TEXTS)
-        with runtime.store.scratch() as folder:
-            batches.write_vectors(folder / "canaries.parquet", [(digests, fresh)], embedder.dimension)
-            runtime.store.publish_file(path, folder / "canaries.parquet")
-        return
-    result = compare(stored_canaries(runtime, embedder.fingerprint), fresh)
-    if not result.passed(ACROSS_RUNTIMES):
-        raise FingerprintMismatch(
-            f"the model {embedder.model!r} has the accepted fingerprint but gives other vectors: canary "
-            f"{result.worst} has cosine {result.min_cosine:.6f} to the stored one, {ACROSS_RUNTIMES} is the least. "
-            "Nothing was written. Look at library versions and precision (`stemma doctor`), or re-embed."
-        )
-
-
-def stored_canaries(runtime: Runtime, fingerprint: str) -> Vectors:
-    """Returns the canary vectors that were stored when a space was first used, shape `(64, dimension)`."""
-    with runtime.store.open(canaries_path(fingerprint)) as handle:
-        return batches.vectors_from_arrow(batches.read_table(handle, ["vector"])["vector"])
-
-
-def canary_vectors(runtime: Runtime, space: EmbedderRecord) -> Vectors:
-    """Embeds the canary texts with the model of a space as it is installed now, whatever they look like."""
-    settings = runtime.settings
-    model = _located(runtime, space.model)
-    embedder = _load(model, space.revision or None, settings.precision, settings.compile)
-    return embedder.embed(CANARY_TEXTS)
 
 
 def embed_segment(
@@ -241,6 +193,9 @@ def embed_segment(
     Returns:
         The record for the catalog, and what it took. Killed on the way, a later call goes on from what
         `ingestion.checkpoints` kept.
+
+    Raises:
+        FingerprintMismatch: The model gives other vectors than when its space was first used; nothing was written.
     """
     with runtime.store.open(f"segments/{segment_id}/chunks.parquet") as handle:
         table = batches.read_table(handle, ["text", "text_sha256", "token_count"])
@@ -248,16 +203,22 @@ def embed_segment(
     path = vectors_path(embedder.fingerprint, segment_id)
     cost = Cost()
     if not _is_complete(runtime, path, digests):
+        texts = dict(zip(digests, table["text"].to_pylist(), strict=True))
         known = {
             **(_all_stored(runtime, prepared) if prepared else {}),
-            **checkpoints.saved(runtime.store, embedder.fingerprint, segment_id),
+            **_saved(runtime, embedder, segment_id, texts),
             **_reuse(runtime, embedder.fingerprint, digests),
         }
-        texts = dict(zip(digests, table["text"].to_pylist(), strict=True))
         tokens = dict(zip(digests, table["token_count"].to_pylist(), strict=True))
         missing = {digest: (text, tokens[digest]) for digest, text in texts.items() if digest not in known}
         keep = Keep(runtime.store, embedder.fingerprint, segment_id)
-        known.update(embed_missing(embedder, missing, progress, pace=pace, cost=cost, keep=keep))
+        if missing:
+            try:
+                with guarded(runtime, embedder, segment_id):
+                    known.update(embed_missing(embedder, missing, progress, pace=pace, cost=cost, keep=keep))
+            except FingerprintMismatch:
+                checkpoints.discard(runtime.store, embedder.fingerprint, segment_id)
+                raise
         with runtime.store.scratch() as folder:
             _write(folder / "vectors.parquet", digests, known, embedder.dimension)
             _publish(runtime, path, folder / "vectors.parquet", digests)
@@ -276,7 +237,12 @@ def embed_segment(
 
 
 def known_vectors(
-    runtime: Runtime, embedder: Embedder, texts: Mapping[str, str], progress: Progress = NO_PROGRESS
+    runtime: Runtime,
+    embedder: Embedder,
+    texts: Mapping[str, str],
+    progress: Progress = NO_PROGRESS,
+    *,
+    subject: str = "",
 ) -> dict[str, Vectors]:
     """Returns the vectors of texts, those that are stored without the model.
 
@@ -285,11 +251,34 @@ def known_vectors(
         embedder: The model, already checked.
         texts: Digest to text.
         progress: Told about each text embedded.
+        subject: What they are for, for the history of canary checks.
+
+    Raises:
+        FingerprintMismatch: The model gives other vectors than when its space was first used.
     """
     known = _reuse(runtime, embedder.fingerprint, list(texts))
     missing = {digest: (text, 0) for digest, text in texts.items() if digest not in known}
     if missing:
-        known.update(embed_missing(embedder, missing, progress))
+        with guarded(runtime, embedder, subject):
+            known.update(embed_missing(embedder, missing, progress))
+    return known
+
+
+def _saved(runtime: Runtime, embedder: Embedder, segment_id: str, texts: Mapping[str, str]) -> dict[str, Vectors]:
+    """Returns the vectors that a killed run left, of the parts whose last text the model embeds alike today.
+
+    No canary was asked after a part was made: the model may have been swapped while it was, and a swap shows in
+    what was embedded last.
+    """
+    parts = checkpoints.parts(runtime.store, embedder.fingerprint, segment_id)
+    asked = [part for part in parts if part.digests[-1] in texts]
+    if not asked:
+        return {}
+    fresh = embedder.embed([texts[part.digests[-1]] for part in asked])
+    known: dict[str, Vectors] = {}
+    for part, vector in zip(asked, fresh, strict=True):
+        if compare(part.vectors[-1:], vector[None, :]).passed(ACROSS_RUNTIMES):
+            known.update(zip(part.digests, part.vectors, strict=True))
     return known
 
 

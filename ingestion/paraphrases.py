@@ -289,7 +289,7 @@ def _chunked(
     runtime: Runtime, contract: Contract, embedder: Embedder, read: Sequence[Assessment], progress: Progress
 ) -> dict[str, Vectors]:
     texts = {chunk.text_sha256: chunk.text for item in read for chunk in _cut(contract, item)}
-    return known_vectors(runtime, embedder, texts, progress)
+    return known_vectors(runtime, embedder, texts, progress, subject="documents in assessment")
 
 
 def _leave(runtime: Runtime, path: str, vectors: Mapping[str, Vectors], dimension: int) -> None:

@@ -22,10 +22,10 @@ from index.plan import what_changed
 from index.signing import TrustStore, load_signer
 from index.verify import verify_quickly
 from ingestion.approving import require_approved, standing_of
+from ingestion.canaries import stored_canaries
 from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
 from ingestion.cutover import inherited, parity_gates
-from ingestion.embedding import stored_canaries
 from ingestion.golden_gates import golden_gates
 from ingestion.keeping_candidates import require_passed
 from ingestion.origin_gates import origin_gates

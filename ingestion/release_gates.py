@@ -27,8 +27,8 @@ from index.manifest import GateResult
 from index.overlap import COLUMNS, Side, neighbour_overlap
 from index.signing import TrustStore
 from index.verify import verify_version
+from ingestion.canaries import canary_vectors, stored_canaries
 from ingestion.candidate import Candidate
-from ingestion.embedding import canary_vectors, stored_canaries
 from ingestion.relations.families import SUPERSEDED
 from ingestion.runtime import Runtime
 

@@ -215,8 +215,13 @@ def _named_models(settings: Settings) -> set[tuple[str, str | None]]:
 
 def _model(model: str, revision: str | None, settings: Settings) -> str:
     from index.embedders.registry import load_embedder  # noqa: PLC0415 - brings torch along
+    from ingestion.models import REMOTE, ask_once, located  # noqa: PLC0415
 
-    embedder = load_embedder(model, revision=revision, precision=settings.precision)
+    if model.startswith(REMOTE):
+        return ask_once(settings, model)
+    embedder = load_embedder(
+        located(settings, model), revision=revision, precision=settings.precision, backend=settings.backend
+    )
     embedder.embed(["Does the model answer?"])
     runtime = ", ".join(f"{name} {value}" for name, value in sorted(embedder.runtime.items()) if name != "cpu_features")
     return f"{embedder.dimension} numbers, space {embedder.fingerprint[:12]}; {runtime}"

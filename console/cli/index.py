@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli import candidate, contamination, erase, index_queries, lifecycle, render, render_index
+from console.cli import canaries, candidate, contamination, erase, index_queries, lifecycle, render, render_index
 from console.cli.command import Result, command, group
 from console.cli.session import Session
 from console.cli.versions import Index, open_one
@@ -65,6 +65,7 @@ def register(app: typer.Typer) -> None:
     command(nouns, "query", examples=examples)(query)
     command(nouns, "verify", examples=("index verify handbook", "index verify handbook --all"))(verify)
     command(nouns, "audit", examples=("index audit handbook",))(audit)
+    canaries.attach(nouns)
     contamination.attach(nouns)
     lifecycle.attach(nouns)
     candidate.attach(nouns)

@@ -10,9 +10,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from corpus.errors import ConfigurationError
 from corpus.settings import PROJECT_FILE, Settings, load_settings
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 IGNORED = (".stemma/", "keys/*.pem")
 """What must not be committed: the home, and the private key above all."""
@@ -73,9 +77,14 @@ def settings_text() -> str:
     for name, setting in Settings.model_fields.items():
         if setting.is_required():
             continue
-        default = "your login" if setting.default_factory else _toml(setting.default)
-        lines += [f"# {setting.description}", f"# {name} = {default}", ""]
+        lines += [f"# {setting.description}", f"# {_example(name, setting)}", ""]
     return "\n".join(lines)
+
+
+def _example(name: str, setting: FieldInfo) -> str:
+    if setting.default_factory is dict:
+        return f"[{name}.NAME]"
+    return f"{name} = {'your login' if setting.default_factory else _toml(setting.default)}"
 
 
 def _toml(value: object) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from contracts.build import FIXED_FACTORY, PATH_PREFIX, Build, Model
+from contracts.build import FIXED_FACTORY, PATH_PREFIX, REMOTE_PREFIX, Build, Model
 from contracts.model import (
     GOVERNANCE_FIELDS,
     ORIGIN,
@@ -245,10 +245,13 @@ def _model(embedding: Node, build: Build) -> tuple[str, Model | None]:
     name = build.embedder_aliases.get(node.text(), node.text())
     if name in build.embedders:
         return name, build.embedders[name]
-    if name.startswith(PATH_PREFIX) and len(name) > len(PATH_PREFIX):
+    if any(name.startswith(prefix) and len(name) > len(prefix) for prefix in (PATH_PREFIX, REMOTE_PREFIX)):
         return name, None
     every = (*build.embedders, *build.embedder_aliases)
-    valid = f"Valid: {listed(every)}, or path:DIR for a folder with a sentence-transformers model."
+    valid = (
+        f"Valid: {listed(every)}, path:DIR for a folder with a sentence-transformers model, or remote:NAME for an "
+        "endpoint of stemma.toml."
+    )
     if node.value is None:
         target = embedding if embedding.value is not None else Node(None, embedding.path[:-1], embedding.sink)
         target.problem("the property `embedding` names no `embeddingModel`.", valid)

@@ -542,6 +542,27 @@ class ReplacedVersionRow(Base):
     replaced_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class CanaryRow(Base):
+    """One time that canary texts were embedded and compared with stored vectors."""
+
+    __tablename__ = "canary_checks"
+    __table_args__ = (Index(None, "fingerprint", "checked_at"),)
+    check_id: Mapped[str] = mapped_column(KEY, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    model: Mapped[str] = mapped_column(String)
+    checked_at: Mapped[datetime] = mapped_column(UtcTime)
+    occasion: Mapped[str] = mapped_column(String)
+    subject: Mapped[str] = mapped_column(String)
+    passed: Mapped[bool]
+    texts: Mapped[int] = mapped_column(Integer)
+    min_cosine: Mapped[float]
+    mean_cosine: Mapped[float]
+    threshold: Mapped[float]
+    moved: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
+    runtime: Mapped[dict[str, Any]] = mapped_column(JSON)
+    differs: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class AuditRow(Base):
     """One link of the audit log's hash chain."""
 

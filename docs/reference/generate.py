@@ -22,6 +22,7 @@ from contracts.reading.options import PROPERTIES
 from contracts.reading.ragchecks import UNIT_DAYS
 from contracts.rules.table import RULE_ALIASES, RULES, THRESHOLD_KEYS, Rule
 from corpus import errors
+from corpus.endpoints import Endpoint
 from corpus.settings import Settings
 from index.manifest import Manifest
 from ingestion.scorers.limits import LIMITS, PARTS, Limit
@@ -56,7 +57,16 @@ def settings_page() -> str:
         "`project` is not read from `stemma.toml`: the file lies in that folder. `stemma init` writes this file, in "
         "which every line is a comment:",
         f"```toml\n{settings_text().strip()}\n```",
+        "## `[embedders.NAME]`",
+        "One model behind an OpenAI-compatible endpoint; [Embedders](../embedders.md#remote-over-http) shows one. The "
+        "first four say which space it is, all others how to ask.",
+        _table(("key", "default", "what it says"), _endpoint_rows()),
     )
+
+
+def _endpoint_rows() -> Iterator[tuple[str, str, str]]:
+    for name, field in Endpoint.model_fields.items():
+        yield f"`{name}`", "required" if field.is_required() else _default(field), str(field.description)
 
 
 def errors_page() -> str:
@@ -162,6 +172,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def _default(field: Any) -> str:
     if field.is_required():
         return "nearest folder with `stemma.toml`"
+    if field.default_factory is dict:
+        return "none"
     if field.default_factory is not None:
         return "your login"
     return (

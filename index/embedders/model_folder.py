@@ -1,8 +1,8 @@
 """What a sentence-transformers folder says of its vector space, read without loading the model.
 
 An unchanged run asks only "is this still the same space?". The answer needs the digests of the
-files and a few small JSON files, not torch: 0.1 s for 90 MB of weights. Only safetensors weights and
-modules of sentence-transformers itself are accepted, because other files can run code when loaded.
+files and a few small JSON files, not torch: 0.1 s for 90 MB of weights. Only safetensors weights or an ONNX
+graph, and modules of sentence-transformers itself, are accepted: other files can run code when loaded.
 """
 
 from __future__ import annotations
@@ -93,11 +93,12 @@ def _modules(folder: Path) -> list[_Module]:
 
 
 def _weights(root: Path) -> list[Path]:
-    found = sorted(root.glob("*.safetensors"))
+    """Returns the files that hold the weights: safetensors, or else a whole exported graph."""
+    found = sorted(root.glob("*.safetensors")) or sorted((root / "onnx").glob("model.onnx*"))
     if not found:
         raise ConfigurationError(
-            f"{root} holds no *.safetensors weights. Pickled weights can run code when they are loaded: save the "
-            "model again with safe_serialization=True."
+            f"{root} holds no *.safetensors weights and no onnx/model.onnx. Pickled weights can run code when they "
+            "are loaded: save the model again with safe_serialization=True."
         )
     return found
 

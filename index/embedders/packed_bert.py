@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as nn
-from safetensors import safe_open
 from safetensors.torch import load_file
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
@@ -37,40 +36,6 @@ _SCORES_PER_STEP = 2**20
 
 _Norm = tuple[Tensor, Tensor]
 _Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def fits(folder: Path) -> bool:
-    """Whether a folder holds a model of the one shape that this module computes."""
-    config, settings = read_json(folder / "config.json"), read_json(folder / "sentence_bert_config.json")
-    wanted = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
-    defaults = {"position_embedding_type": "absolute"}
-    return (
-        all(config.get(key, defaults.get(key)) == value for key, value in wanted.items())
-        and not config.get("is_decoder")
-        and not settings.get("do_lower_case")
-        and _tokenizer_is_whole(folder)
-        and _weights_are_named(folder / "model.safetensors")
-    )
-
-
-def _tokenizer_is_whole(folder: Path) -> bool:
-    """Whether tokenizer.json alone says what transformers would build from all the files."""
-    normaliser = read_json(folder / "tokenizer.json").get("normalizer") or {}
-    config = read_json(folder / "tokenizer_config.json")
-    return (
-        normaliser.get("type") == "BertNormalizer"
-        and normaliser.get("lowercase") == config.get("do_lower_case", True)
-        and normaliser.get("strip_accents") == config.get("strip_accents")
-        and normaliser.get("handle_chinese_chars") == config.get("tokenize_chinese_chars", True)
-    )
-
-
-def _weights_are_named(path: Path) -> bool:
-    """Whether the weights are in one file, named as a bare encoder's are."""
-    if not path.is_file():
-        return False
-    with safe_open(path, framework="pt") as file:
-        return "embeddings.word_embeddings.weight" in file.keys()  # noqa: SIM118 - the file is no Mapping
 
 
 def _quick_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -123,7 +88,7 @@ class PackedBert:
     """A BERT encoder with mean pooling on the CPU.
 
     Args:
-        folder: A folder that `fits`.
+        folder: A folder that `bert_folder.fits`.
         max_tokens: Longer texts are cut here, special tokens included.
         dtype: Element type of weights and activations; embeddings and pooling stay in float32.
     """

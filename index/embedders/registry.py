@@ -9,11 +9,16 @@ An entry is an `index.embedders.space.Family`: an object that describes and load
 
 from __future__ import annotations
 
-from corpus.errors import FingerprintMismatch
+from typing import Literal
+
+from corpus.errors import ConfigurationError, FingerprintMismatch
 from corpus.plugins import Registry
 from corpus.seams import Embedder
 from index.embedders.space import Family, Precision, Space
 from index.fingerprint import require_pin
+
+Backend = Literal["torch", "onnx", "openvino"]
+"""What computes; the space stays the same, and canaries say whether its vectors do."""
 
 _SENTENCE_TRANSFORMER = "index.embedders.sentence_transformer:FAMILY"
 
@@ -51,6 +56,7 @@ def load_embedder(
     revision: str | None = None,
     precision: Precision = "auto",
     compile: bool = False,  # noqa: A002 - the setting's name
+    backend: Backend = "torch",
 ) -> Embedder:
     """Loads an embedder.
 
@@ -62,14 +68,21 @@ def load_embedder(
         compile: Compute with the library's compiled model instead of our own forward pass: half a
             minute of preparation. Slower on avx512_bf16 (53 chunks/s against 62), faster on AMX
             (143 against 129; both measured 2026): measure before setting it.
+        backend: What computes. A family that knows one way only, such as static vectors, keeps to it.
 
     Raises:
-        ConfigurationError: The name is unknown, or its files are missing or unusable.
+        ConfigurationError: The name is unknown, its files are missing or unusable, or the backend is not
+            installed or cannot compute this model.
         FingerprintMismatch: The revision pins another space, or the files changed while they were
             being loaded.
     """
     space = describe_embedder(model, revision=revision)
-    embedder = _family(model).load(space, precision, compiled=compile)
+    family = _family(model)
+    on_backend = getattr(family, "load_on", None) if backend != "torch" else None
+    if on_backend is not None:
+        embedder: Embedder = on_backend(space, precision, backend)
+    else:
+        embedder = family.load(space, precision, compiled=compile)
     again = describe_embedder(model, revision=revision)
     if again.fingerprint != space.fingerprint:
         raise FingerprintMismatch(
@@ -80,6 +93,11 @@ def load_embedder(
 
 
 def _family(model: str) -> Family:
+    if model.startswith("remote:"):
+        raise ConfigurationError(
+            f"{model!r} is an endpoint of a project's settings, and cannot be opened without them. Use "
+            "`ingestion.models.load_model`, or `index.embedders.remote.open_remote` with a declaration and canaries."
+        )
     target = EMBEDDERS.load("all-MiniLM-L6-v2" if model.startswith("path:") else model)
     family: Family = target
     return family

@@ -1,7 +1,7 @@
 """Audit: is what is served still what was released, and is the model still the model?
 
 Reads every byte of the live version, embeds the canaries again, and checks the audit log's chain. It
-changes nothing.
+changes nothing; what the canaries said is kept in their history.
 """
 
 from __future__ import annotations
@@ -9,16 +9,17 @@ from __future__ import annotations
 from corpus import batches
 from corpus.catalog import audit as audit_log
 from corpus.catalog.records import AliasState
-from corpus.errors import FingerprintMismatch, IntegrityError
+from corpus.errors import IntegrityError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from index import layout
-from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, CanaryResult, compare
+from index.canaries import CanaryResult
 from index.manifest import Manifest
 from index.pointer import read_pointer
 from index.signing import TrustStore
 from index.verify import Verified, verify_version
 from ingestion.aliases import alias_state
+from ingestion.canaries import check_against
 from ingestion.embedding import describe, open_embedder
 from ingestion.runtime import Runtime
 
@@ -32,7 +33,8 @@ def audit(runtime: Runtime, contract_name: str, *, alias: str = "live") -> Recei
         alias: The alias.
 
     Returns:
-        A receipt with the figures `version`, `files`, `canary_min_cosine` and `audit_entries`.
+        A receipt with the figures `version`, `files`, `canary_min_cosine`, `canary_mean_cosine` and
+        `audit_entries`.
 
     Raises:
         ConfigurationError: There is no such alias.
@@ -64,20 +66,16 @@ def _check_pointer(runtime: Runtime, state: AliasState) -> None:
 
 
 def _check_canaries(runtime: Runtime, manifest: Manifest) -> CanaryResult:
+    """Compares today's model with the vectors that the version holds: those its index was built beside."""
     model = str(manifest.fingerprints["embedder"].parts["model"])
     contract = runtime.contract(manifest.name)
     embedder = open_embedder(runtime, describe(runtime, model, contract.embedder.revision))
-    path = f"{layout.version_path(manifest.name, manifest.number)}/{layout.CANARIES}"
-    with runtime.store.open(path) as handle:
+    version = layout.version_name(manifest.number)
+    with runtime.store.open(f"{layout.version_path(manifest.name, manifest.number)}/{layout.CANARIES}") as handle:
         stored = batches.vectors_from_arrow(batches.read_table(handle, ["vector"])["vector"])
-    result = compare(stored, embedder.embed(CANARY_TEXTS))
-    if not result.passed(ACROSS_RUNTIMES):
-        raise FingerprintMismatch(
-            f"the model {model!r} gives other vectors than those that {manifest.name} was built with: canary "
-            f"{result.worst} has cosine {result.min_cosine:.6f}, {ACROSS_RUNTIMES} is the least. Put the old model "
-            "back, or re-embed."
-        )
-    return result
+    return check_against(
+        runtime, embedder, stored, manifest.runtime, occasion="audit", subject=f"{manifest.name} {version}"
+    )
 
 
 def _figures(runtime: Runtime, verified: Verified, canary: CanaryResult) -> dict[str, int | float | str]:
@@ -93,5 +91,6 @@ def _figures(runtime: Runtime, verified: Verified, canary: CanaryResult) -> dict
         "files": len(verified.manifest.files),
         "keyid": verified.keyid,
         "canary_min_cosine": round(canary.min_cosine, 6),
+        "canary_mean_cosine": round(canary.mean_cosine, 6),
         "audit_entries": log.entries,
     }

@@ -17,7 +17,7 @@ from transformers import BertConfig, BertModel
 
 from corpus.seams import Embedder, Vectors
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, SAME_RUNTIME, compare
-from index.embedders import packed_bert
+from index.embedders import bert_folder, packed_bert
 from index.embedders.library_model import LibraryModel
 from index.embedders.rows import unit_rows
 
@@ -49,10 +49,10 @@ def test_bf16_keeps_directions_and_neighbours(minilm: Embedder, texts: list[str]
 
 
 def test_the_library_serves_what_the_packed_forward_does_not(model_copy: Path, texts: list[str]) -> None:
-    assert packed_bert.fits(model_copy)
+    assert bert_folder.fits(model_copy)
     config = model_copy / "config.json"
     config.write_text(config.read_text().replace('"gelu"', '"gelu_new"'))
-    assert not packed_bert.fits(model_copy)
+    assert not bert_folder.fits(model_copy)
     model = LibraryModel(model_copy, torch.bfloat16, compiled=False)
     full = LibraryModel(model_copy, torch.float32, compiled=False)
     assert compare(full.encode(texts[:16]), model.encode(texts[:16])).passed(ACROSS_RUNTIMES)
@@ -62,7 +62,7 @@ def test_the_library_serves_what_the_packed_forward_does_not(model_copy: Path, t
 def test_a_tokenizer_with_other_settings_goes_through_the_library(model_copy: Path) -> None:
     config = model_copy / "tokenizer_config.json"
     config.write_text(config.read_text().replace('"do_lower_case": true', '"do_lower_case": false'))
-    assert not packed_bert.fits(model_copy)
+    assert not bert_folder.fits(model_copy)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def sharp_model(model_copy: Path) -> Path:
 
 
 def test_another_shape_and_scores_beyond_exp_are_computed_right(sharp_model: Path, texts: list[str]) -> None:
-    assert packed_bert.fits(sharp_model)
+    assert bert_folder.fits(sharp_model)
     reference = LibraryModel(sharp_model, torch.float32, compiled=False).encode(texts)
     full = packed_bert.PackedBert(sharp_model, 256, torch.float32)
     low = packed_bert.PackedBert(sharp_model, 256, torch.bfloat16)
