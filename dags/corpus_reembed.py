@@ -16,7 +16,7 @@ from typing import Any
 from airflow.sdk import AssetAlias, Param, TriggerRule, dag, task
 from stemma_edge import NOTHING_NEW, START, TASK_DEFAULTS, ReceiptJson, contract_param, index_asset, run_key
 
-LOG = logging.getLogger(__name__)
+LOG = logging.getLogger("stemma.reembed")
 
 INDEX = AssetAlias(name="stemma-reembedded-index")
 """Which index is only known when a person has chosen the contract."""
