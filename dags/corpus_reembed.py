@@ -16,7 +16,7 @@ from typing import Any
 from airflow.sdk import AssetAlias, Param, TriggerRule, dag, task
 from stemma_edge import NOTHING_NEW, START, TASK_DEFAULTS, ReceiptJson, contract_param, index_asset, run_key
 
-LOG = logging.getLogger(__name__)
+LOG = logging.getLogger("stemma.reembed")
 
 INDEX = AssetAlias(name="stemma-reembedded-index")
 """Which index is only known when a person has chosen the contract."""
@@ -47,13 +47,13 @@ RATE = r"^[0-9]+(\.[0-9]+)? ?((chunks|tokens)(/s)?)?$"
             type=["null", "string"],
             pattern=RATE,
             examples=["50 chunks/s", "20000 tokens/s"],
-            description="Limit that all tasks keep to together; empty for as fast as the model is.",
+            description="Limit on the whole run; empty for as fast as the model is.",
         ),
-        "chunks_per_task": Param(
+        "group_chunks": Param(
             default=2000,
             type="integer",
             minimum=1,
-            description="Small segments are put together until a mapped task has about so many chunks.",
+            description="Small segments are worked on together until a group has about so many chunks.",
         ),
         "price_per_million_tokens": Param(
             default=None, type=["null", "number"], minimum=0, description="For the estimate, where a model costs money."
@@ -91,7 +91,7 @@ def corpus_reembed() -> None:
         from ingestion.stages import reembed
 
         found = reembed.groups(
-            open_runtime(), params["contract"], params["model"], chunks_per_group=params["chunks_per_task"]
+            open_runtime(), params["contract"], params["model"], chunks_per_group=params["group_chunks"]
         )
         return [list(group) for group in found]
 

@@ -82,7 +82,7 @@ def test_every_param_has_a_type_and_a_description(described: dict[str, Any]) -> 
         ("corpus_reembed", "mode", ["shadow", "cutover"], ["both", None]),
         ("corpus_reembed", "model", [None, "wordllama-256"], [1]),
         ("corpus_reembed", "rate", [None, "50", "50 chunks/s", "2.5 tokens/s"], ["fast", "-1", "5 pages/s", 5]),
-        ("corpus_reembed", "chunks_per_task", [1, 2000], [0, "many", None]),
+        ("corpus_reembed", "group_chunks", [1, 2000], [0, "many", None]),
         ("corpus_reembed", "price_per_million_tokens", [None, 0.02], [-1, "cheap"]),
         ("corpus_release__policies", "alias", ["live", "shadow-2"], ["", "../x", "A"]),
         ("corpus_release__policies", "version", [None, 3], [0, "3"]),

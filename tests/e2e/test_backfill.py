@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,24 +28,27 @@ class Place:
     """Where it happens."""
 
     site: AirflowSite
-    api: AirflowApi
     project: Project
 
     def backfill(self, *more: str) -> list[dict[str, Any]]:
-        """Runs a backfill to its end; returns what each of its runs settled, oldest first."""
+        """Runs a backfill to its end; returns what each of its runs settled, oldest first.
+
+        It is created while no scheduler runs: on SQLite one of two that write at once is refused.
+        """
         self.site.run(
             "backfill", "create", "--dag-id", INGEST, "--from-date", FROM, "--to-date", TO,
             "--max-active-runs", "1", *more,
         )  # fmt: skip
-        runs = self.wait(DAYS)
-        return [self.api.result(INGEST, run_id, "settle") for run_id in runs]
+        with running(self.site, INGEST, RELEASE) as api:
+            runs = self.wait(api, DAYS)
+            return [api.result(INGEST, run_id, "settle") for run_id in runs]
 
-    def wait(self, number: int, kind: str = "backfill__") -> list[str]:
+    def wait(self, api: AirflowApi, number: int, kind: str = "backfill__") -> list[str]:
         """Waits until a number of runs of one kind have ended well, and returns their ids."""
         deadline = time.monotonic() + 400
         runs: dict[str, str] = {}
         while time.monotonic() < deadline:
-            runs = {run_id: state for run_id, state in self.api.runs(INGEST).items() if run_id.startswith(kind)}
+            runs = {run_id: state for run_id, state in api.runs(INGEST).items() if run_id.startswith(kind)}
             if len(runs) >= number and set(runs.values()) <= FINISHED:
                 break
             time.sleep(0.5)
@@ -56,7 +58,7 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("backfill")
     project = Project.create(folder / "project")
     text = new_contract(
@@ -67,12 +69,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     (project.folder / "stemma.toml").write_text('home = "home"\n')
     project.fill(DOCUMENTS)
     project.ingest()
-    site = lay_out(folder / "airflow", project.folder)
-    with running(site, INGEST, RELEASE) as api:
+    place = Place(lay_out(folder / "airflow", project.folder), project)
+    with running(place.site, INGEST, RELEASE) as api:
         api.unpause(INGEST)
-        found = Place(site, api, project)
-        found.wait(1, "scheduled__")  # the latest date; a DAG that is unpaused runs it, under the old terms
-        yield found
+        place.wait(api, 1, "scheduled__")  # the latest date; a DAG that is unpaused runs it, under the old terms
+    return place
 
 
 def test_a_range_of_ingests_is_run_again_under_a_new_contract_version(place: Place) -> None:

@@ -130,7 +130,7 @@ def test_the_alias_rolls_back_and_forward_by_param(stage: Stage) -> None:
 def test_another_model_is_tried_in_the_shadow_without_parsing(stage: Stage) -> None:
     settled = len(stage.api.asset_events(CORPUS))
     run_id, state = stage.run(
-        REEMBED, {"contract": NAME, "model": "all-MiniLM-L6-v2", "mode": "shadow", "chunks_per_task": 1}
+        REEMBED, {"contract": NAME, "model": "all-MiniLM-L6-v2", "mode": "shadow", "group_chunks": 1}
     )
     assert state == "success"
     assert len([task for task in stage.api.tasks(REEMBED, run_id) if task.task_id == "embed_segments"]) > 1
