@@ -133,7 +133,7 @@ def test_segments_and_vectors_that_nobody_needs_go_and_nothing_served_is_lost(pr
     assert {path.name for path in (home / "segments").iterdir()} == live
     [space] = (home / "vectors").iterdir()
     assert {path.stem for path in space.iterdir()} == {*live, "canaries"}
-    assert project.search("flamingo of Zanzibar", k=1)[0].text.startswith("The 2th flamingo")
+    assert "The 2th flamingo" in project.search("flamingo of Zanzibar", k=1)[0].text
     release.move(project.runtime, NAME, "live", 3, reason="roll back")
     assert "The 1th flamingo" in project.search("flamingo of Zanzibar", k=1)[0].text
     figures = reconcile(project.runtime, NAME, grace=NOW).figures
@@ -174,9 +174,10 @@ def test_vectors_of_a_model_that_no_version_uses_any_more_go(project: Project) -
     with project.runtime.catalog.reading() as tx:
         newest = versions.require(tx, NAME, 5)
     assert newest.state == "released"
-    release.release(project.runtime, NAME, "again", force=True, reason="so that 5 is no longer the newest")
+    project.write("changing", "# Changing\n\nThe last flamingo of Zanzibar nests beside the observatory.\n")
+    project.ingest()
     receipt = collect.gc(project.runtime, NAME, limits=Limits(keep=0, days=0), grace=NOW)
     assert layout.version_path(NAME, 5) in receipt.outputs
     left = {space: len(list((home / "vectors" / space).iterdir())) for space in spaces}
     [kept] = spaces - {newest.embedder_fingerprint}
-    assert left == {newest.embedder_fingerprint: 1, kept: 3}, "of the other model only the canaries stay"
+    assert left == {newest.embedder_fingerprint: 1, kept: 3}, "of the trial's model only the canaries stay"
