@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.evaluation import (
@@ -22,6 +22,9 @@ from index.evaluation import (
     split,
 )
 from index.evidence import Rank, State
+
+SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure of what is tested."""
 
 
 def rank(at: int) -> Rank:
@@ -58,6 +61,7 @@ def test_measures_are_those_of_the_textbook() -> None:
     assert score_items({}, 5) == {}
 
 
+@SLOWLY
 @given(
     st.dictionaries(
         st.text("abc", min_size=1, max_size=3),
@@ -84,6 +88,7 @@ RESULTS = st.tuples(
 )
 
 
+@SLOWLY
 @given(st.lists(RESULTS, min_size=1, max_size=40))
 def test_invalidation_and_regression_add_up_to_the_change_exactly(
     values: list[tuple[State, State, float, float]],
@@ -136,6 +141,7 @@ def test_means_counts_and_assumptions_say_over_what() -> None:
     assert found["uncontradicted"] == {"holds": 2, "broken": 0, "not_asked": 0}
 
 
+@SLOWLY
 @given(st.sampled_from(list(State)), st.none() | st.floats(0, 1), st.lists(st.none() | st.integers(1, 9), max_size=3))
 def test_a_result_comes_back_as_it_was(state: State, score: float | None, ranks: list[int | None]) -> None:
     made = replace(result("é", state, 0.1 + 0.2), score=score, ranks=tuple(ranks), tags=("x", "y"), why="a.md: gone")

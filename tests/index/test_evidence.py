@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index.evidence import Found, Piece, Pin, Place, Rank, State, occurrences, pin, rank_of, reworded, state_of, worst
+
+SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure of what is tested."""
 
 TEXT = "Alpha beta gamma.\n\nDelta  epsilon\nzeta eta. Alpha beta gamma. Theta."
 PIECES = (
@@ -32,6 +35,7 @@ def test_white_space_is_put_aside_and_nothing_else() -> None:
     assert occurrences("a.c abc", "a.c") == ((0, 3),), "a quote is no pattern"
 
 
+@SLOWLY
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), min_size=1, max_size=6), st.data())
 def test_what_was_cut_out_of_a_text_is_found_where_it_was(parts: list[str], data: st.DataObject) -> None:
     text = " ".join(parts)
@@ -80,6 +84,7 @@ def test_what_became_of_evidence() -> None:
     assert state_of(whole, pin("a.md", "", "", "", ())) is State.GONE
 
 
+@SLOWLY
 @given(st.lists(st.sampled_from(list(State)), min_size=1))
 def test_the_worst_of_several_states_is_that_of_the_item(states: list[State]) -> None:
     found = worst(states)
@@ -102,6 +107,7 @@ def test_evidence_is_found_at_the_hit_that_completes_it() -> None:
     assert rank_of(at(""), TEXT, [found(0, 1, document="b.md"), found(3, 4, 0.2)]) == Rank(rank=2, score=0.2)
 
 
+@SLOWLY
 @given(st.integers(0, 60), st.integers(1, 30), st.lists(st.tuples(st.integers(0, 68), st.integers(1, 30)), max_size=6))
 def test_a_quote_is_complete_when_every_letter_of_it_was_shown(
     start: int, size: int, cuts: list[tuple[int, int]]

@@ -356,5 +356,26 @@ def test_what_another_search_finds_first_is_not_new(project: Golden) -> None:
     assert project.states()["account"] == "contested", "nobody can say any more that it was there"
 
 
+def test_another_chunker_moves_evidence_and_loses_none(project: Golden) -> None:
+    project.start()
+    before = stage.run(project.runtime, NAME)
+    project.set(version="2.0.0")
+    text = project.contract_path.read_text()
+    assert "maxTokens: 254" in text
+    project.contract_path.write_text(text.replace("maxTokens: 254", "maxTokens: 16"))
+    project.ingest()
+    after = stage.run(project.runtime, NAME)
+    assert {item.id: item.state.value for item in after.results} == {
+        "window": "moved",
+        "account": "moved",
+        "both": "moved",
+        "page": "valid",
+    }
+    assert after.change is not None
+    assert (after.change.items, after.change.invalid) == (4, 0)
+    assert after.change.measures["recall"].invalidation == 0
+    assert max(len(item.ranks) for item in after.results) == max(len(item.ranks) for item in before.results) == 2
+
+
 def test_states_have_an_order_and_only_two_of_them_count() -> None:
     assert [state for state in State if state.holds] == [State.VALID, State.MOVED]

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import corpora
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500)]
 
 MINILM, STATIC = "all-MiniLM-L6-v2", "wordllama-256"
 LIMITS = {"wikitexts": 118_372, "state_of_the_union": 48_051}
