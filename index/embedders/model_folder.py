@@ -32,6 +32,10 @@ _POOLING_FLAGS = {
 }
 
 
+_USUAL = ("Pooling", "Normalize")
+_KNOWN_SETTINGS = frozenset({"max_seq_length", "do_lower_case"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Module:
     kind: str
@@ -57,12 +61,13 @@ def space_of_folder(model: str, folder: Path) -> Space:
         "architecture": json_digest(root / "config.json", _LABELS),
         "tokenizer": _tokenizer(root, settings),
         "pooling": _pooling(modules),
-        "further_modules": [_whole(module) for module in modules[1:] if module.kind not in ("Pooling", "Normalize")],
+        "further_modules": [_whole(module) for module in modules[1:] if module.kind not in _USUAL],
         "normalisation": "l2" if any(module.kind == "Normalize" for module in modules) else "l2-added",
         "dimension": _dimension(modules, config),
         "metric": "cosine",
         "max_tokens": _max_tokens(root, config, settings),
         "prefixes": _prefixes(folder),
+        **_unusual(modules, settings),
     }
     return Space(
         model=model,
@@ -71,6 +76,21 @@ def space_of_folder(model: str, folder: Path) -> Space:
         dimension=parts["dimension"],
         max_tokens=parts["max_tokens"],
     )
+
+
+def _unusual(modules: list[_Module], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what few models have and what changes a vector all the same; the others keep their fingerprint.
+
+    That is the order of modules beside pooling and normalising (a Dense before or behind a Normalize), and
+    settings of the transformer such as `processing_kwargs` or `module_output_name` (sentence-transformers 5 and
+    later).
+    """
+    found: dict[str, Any] = {}
+    kinds = [module.kind for module in modules]
+    if kinds[1:] not in ([], ["Pooling"], ["Pooling", "Normalize"]):
+        found["order"] = kinds
+    further = {key: value for key, value in settings.items() if key not in _KNOWN_SETTINGS}
+    return {**found, "settings": further} if further else found
 
 
 def _modules(folder: Path) -> list[_Module]:
@@ -152,11 +172,14 @@ def _max_tokens(root: Path, config: Mapping[str, Any], settings: Mapping[str, An
 
 
 def _prefixes(folder: Path) -> dict[str, str]:
-    prompts = read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    config = read_json(folder / "config_sentence_transformers.json")
+    prompts = config.get("prompts") or {}
     prefixes = {"query": str(prompts.get("query", "")), "passage": str(prompts.get("document", ""))}
-    if any(prefixes.values()):
+    default = str(prompts.get(config.get("default_prompt_name"), ""))
+    if any(prefixes.values()) or default:
+        shown = {**prefixes, **({"default": default} if default else {})}
         raise ConfigurationError(
-            f"{folder} wants prefixes before its texts ({prefixes}), and an index holds one kind of text: a question "
+            f"{folder} wants prefixes before its texts ({shown}), and an index holds one kind of text: a question "
             "embedded without its prefix would quietly find less. Use a model without prefixes."
         )
     return prefixes

@@ -142,7 +142,7 @@ def test_the_recipes_list_what_a_contract_can_name() -> None:
     assert rows["Source"] == set(THIS_BUILD.sources)
     assert rows["Parser"] == set(THIS_BUILD.parsers)
     assert rows["Chunker"] == {*THIS_BUILD.chunkers, *THIS_BUILD.chunker_aliases}
-    assert rows["Embedder"] == {*THIS_BUILD.embedders, "path:DIR"}
+    assert rows["Embedder"] == {*THIS_BUILD.embedders, "path:DIR", "remote:NAME"}
 
 
 def _rows(text: str) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ def of(folder: Path) -> str:
 
 
 def edit(path: Path, change: Callable[[dict[str, object]], object]) -> None:
-    value = json.loads(path.read_text())
+    value = json.loads(path.read_text()) if path.exists() else {}
     change(value)
     path.write_text(json.dumps(value))
 
@@ -63,6 +63,12 @@ def test_one_changed_byte_of_the_weights_is_another_space(model_copy: Path) -> N
         ("tokenizer_config.json", lambda c: c.update(do_lower_case=False)),
         ("config.json", lambda c: c.update(layer_norm_eps=1e-6)),
         ("config.json", lambda c: c.update(hidden_act="relu")),
+        ("config.json", lambda c: c.update(position_embedding_type="relative_key")),
+        ("sentence_bert_config.json", lambda c: c.update(processing_kwargs={"text": {"padding": "max_length"}})),
+        ("sentence_bert_config.json", lambda c: c.update(module_output_name="pooler_output")),
+        ("tokenizer_config.json", lambda c: c.update(strip_accents=True)),
+        ("special_tokens_map.json", lambda c: c.update(unk_token="[PAD]")),
+        ("added_tokens.json", lambda c: c.update({"<new>": 30522})),
     ],
 )
 def test_every_setting_that_changes_a_vector_is_another_space(
@@ -71,6 +77,52 @@ def test_every_setting_that_changes_a_vector_is_another_space(
     before = of(model_copy)
     edit(model_copy / file, change)
     assert of(model_copy) != before
+
+
+def test_any_flipped_byte_of_the_weights_is_another_space_and_flipping_it_back_is_the_first_again(
+    model_copy: Path,
+) -> None:
+    before = of(model_copy)
+    weights = model_copy / "model.safetensors"
+    original = weights.read_bytes()
+    weights.unlink()
+    seen = {before}
+    for place in (0, 9, len(original) // 3, len(original) // 2, len(original) - 1):
+        data = bytearray(original)
+        data[place] ^= 1 << (place % 8)
+        weights.write_bytes(data)
+        seen.add(of(model_copy))
+    assert len(seen) == 6
+    weights.write_bytes(original)
+    assert of(model_copy) == before
+
+
+def test_the_order_of_modules_behind_the_pooling_is_part_of_the_space(model_copy: Path) -> None:
+    """Normalising before a Dense layer and behind it are two models."""
+    dense = {"idx": 3, "name": "3", "path": "3_Dense", "type": "sentence_transformers.models.Dense"}
+    (model_copy / "3_Dense").mkdir()
+    (model_copy / "3_Dense" / "config.json").write_text(json.dumps({"in_features": 384, "out_features": 64}))
+    (model_copy / "3_Dense" / "model.safetensors").write_bytes(b"weights")
+    path = model_copy / "modules.json"
+    first, pooling, normal = json.loads(path.read_text())
+    plain, found = of(model_copy), set()
+    for order in ([first, pooling, normal, dense], [first, pooling, dense, normal], [first, pooling, dense]):
+        path.write_text(json.dumps(order))
+        found.add(of(model_copy))
+    assert len(found | {plain}) == 4
+    assert describe_embedder(f"path:{model_copy}").dimension == 64
+    (model_copy / "3_Dense" / "model.safetensors").write_bytes(b"Weights")
+    assert of(model_copy) not in found
+
+
+def test_a_prefix_that_is_the_default_is_refused(model_copy: Path) -> None:
+    """sentence-transformers would put it before every text, without a word."""
+    config = model_copy / "config_sentence_transformers.json"
+    edit(config, lambda c: c.update(prompts={"retrieval": "find: ", "other": "x"}, default_prompt_name="retrieval"))
+    with pytest.raises(ConfigurationError, match=r"prefixes.*'find: '"):
+        describe_embedder(f"path:{model_copy}")
+    edit(config, lambda c: c.update(default_prompt_name=None))
+    assert of(model_copy) == describe_embedder(_NAME).fingerprint
 
 
 def test_a_model_without_normalisation_is_another_space(model_copy: Path) -> None:

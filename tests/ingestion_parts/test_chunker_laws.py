@@ -14,7 +14,7 @@ from ingestion_parts.makers import MARKDOWN, RST, blob_of
 
 from corpus.errors import ConfigurationError
 from corpus.types import Block, BlockKind, Span
-from ingestion.chunkers import tokens
+from ingestion.chunkers import structural, tokens
 from ingestion.chunkers.cut import chunks_of
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.chunkers.structural import StructuralChunker
@@ -107,6 +107,32 @@ def test_options_change_the_fingerprint():
     prints = [StructuralChunker(*options).fingerprint for options in ((254, 0), (200, 0), (254, 16))]
     assert len(set(prints)) == 3
     assert StructuralChunker().fingerprint == prints[0]
+
+
+def test_one_flipped_byte_of_the_tokenizer_is_another_chunker_and_its_place_is_not(tmp_path, monkeypatch):
+    original = tokens.tokenizer_file().read_bytes()
+    before = StructuralChunker().fingerprint
+
+    def with_file(data, name):
+        path = tmp_path / name
+        path.write_bytes(data)
+        monkeypatch.setattr(tokens, "tokenizer_file", lambda: path)
+        tokens.tokenizer_digest.cache_clear()
+        return StructuralChunker().fingerprint
+
+    flipped = bytearray(original)
+    flipped[len(flipped) // 2] ^= 1
+    assert with_file(original, "moved and renamed.json") == before
+    assert with_file(bytes(flipped), "tokenizer.json") != before
+    monkeypatch.undo()
+    tokens.tokenizer_digest.cache_clear()
+    assert StructuralChunker().fingerprint == before
+
+
+def test_the_rules_of_cutting_are_part_of_the_fingerprint(monkeypatch):
+    before = StructuralChunker().fingerprint
+    monkeypatch.setattr(structural, "RULES", structural.RULES + 1)
+    assert StructuralChunker().fingerprint != before
 
 
 @pytest.mark.parametrize("options", [{"max_tokens": 15}, {"overlap": 128}, {"overlap": -1}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ from ingestion_parts.makers import (
 
 from corpus.errors import ConfigurationError, ParseError
 from ingestion import media
+from ingestion.parsers import route
 from ingestion.parsers.registry import DEFAULTS, PARSERS
 from ingestion.parsers.route import fingerprint, parse, parser_for
 
@@ -153,6 +155,24 @@ def test_hostile_shapes_end(data, path):
 def test_no_entity_of_a_file_is_read():
     secret = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x; words</a>'
     assert parse(blob_of(secret, "a.xml")).text == "words"
+
+
+@pytest.mark.parametrize(("library", "parser"), [("lxml", "html"), ("pypdfium2", "pdf")])
+def test_another_version_of_a_parsing_library_is_another_parser(monkeypatch, library, parser):
+    module = importlib.import_module(PARSERS.table[parser].partition(":")[0])
+    before = PARSERS.load(parser)().fingerprint, fingerprint()
+    true_version = module.version
+    monkeypatch.setattr(module, "version", lambda name: "0.0.1" if name == library else true_version(name))
+    assert PARSERS.load(parser)().fingerprint != before[0]
+    assert fingerprint() != before[1]
+
+
+def test_the_rules_of_sniffing_and_each_route_are_part_of_the_fingerprint(monkeypatch):
+    found = {fingerprint(), *(fingerprint({kind: "unstructured"}) for kind in (media.HTML, media.MARKDOWN))}
+    assert len(found) == 3
+    assert fingerprint({media.HTML: "html"}) == fingerprint()
+    monkeypatch.setattr(route, "RULES", route.RULES + 1)
+    assert fingerprint() not in found
 
 
 def test_fingerprint_loads_no_parsing_library():
