@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import batches
+from corpus.catalog import erasures
 from index import layout
 from ingestion.runtime import Runtime
 
@@ -26,6 +27,8 @@ def in_version(runtime: Runtime, version: str, ids: set[str], columns: Sequence[
     number = layout.version_number(folder)
     if number is None or not name or not ids:
         return {}
+    with runtime.catalog.reading() as tx:
+        number = erasures.replacements(tx, name).get(number, number)  # built again since without an erased document
     path = f"{layout.version_path(name, number)}/{layout.CHUNKS}"
     try:
         return {row["chunk_id"]: row for row in filtered(runtime, path, "chunk_id", ids, columns)}

@@ -116,7 +116,7 @@ def verify(session: Session, name: NameArgument, version: OneOption = None, ever
 
     runtime = session.runtime()
     index = _opened(session, name)
-    chosen = [index.resolve(version)] if version else [*index.versions] if every else index.pointed()
+    chosen = [index.resolve(version)] if version else index.kept() if every else index.pointed()
     versions = verify_versions(runtime, chosen)
     aliases = [] if version else verify_aliases(runtime, index)
     holds = all(item["ok"] for item in (*versions, *aliases))

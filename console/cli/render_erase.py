@@ -36,7 +36,7 @@ def completed(data: Json) -> RenderableType:
 
 def lifted(data: Json) -> RenderableType:
     """Returns that a document may be taken in again."""
-    return render.page(render.receipt(data), render.next_step(data))
+    return render.page(render.receipt(data))
 
 
 def deleted(data: Json) -> RenderableType:

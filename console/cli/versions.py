@@ -53,7 +53,7 @@ class Index:
             ConfigurationError: There is none.
         """
         stated = version.manifest.get("previous")
-        older = [found for found in self.versions if found.number < version.number]
+        older = [found for found in self.kept() if found.number < version.number]
         followed = next((found for found in older if found.number == stated), None)
         if followed is None and not older:
             raise ConfigurationError(
@@ -82,6 +82,10 @@ class Index:
                 f"{alias!r} of {self.name!r} served no version before v{current.number:06d}. Name one with --to."
             )
         return earlier[-1]
+
+    def kept(self) -> list[VersionRecord]:
+        """Returns the versions that are still there, newest first."""
+        return [version for version in self.versions if version.state != "retired"]
 
     def pointed(self) -> list[VersionRecord]:
         """Returns the versions that an alias points to, newest first."""
