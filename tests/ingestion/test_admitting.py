@@ -14,7 +14,9 @@ from contracts.versions.changes import edited
 from corpus.catalog import audit, decisions, documents, segments
 from corpus.catalog.records import DecisionRecord, DocumentState, SegmentRecord
 from corpus.catalog.session import Catalog, open_catalog
+from corpus.ids import sha256_hex
 from index.causes import CAUSES, Absent, Setting
+from ingestion.history import joined
 from ingestion.history.admitting import Admission, explain
 from ingestion.history.changes import reach
 
@@ -148,11 +150,20 @@ def test_the_globs_of_the_contract(project: Project) -> None:
 
 def test_an_erasure_between_the_versions(project: Project) -> None:
     with project.catalog.transaction() as tx:
-        audit.append(tx, actor="ada", action="erase", subject=f"{NAME}/x", detail={}, at=BETWEEN)
+        audit.append(tx, actor="ada", action="document.delete", subject=f"{NAME}/x", detail={}, at=BETWEEN)
     assert cause(project, "removed") == "erasure"
-    with project.catalog.transaction() as tx:
-        audit.append(tx, actor="ada", action="erase", subject=f"{NAME}/y", detail={}, at=BETWEEN)
     assert cause(project, "added") == "source"
+    with project.catalog.transaction() as tx:
+        audit.append(tx, actor="ada", action="document.restore", subject=f"{NAME}/x", detail={}, at=BETWEEN)
+    assert cause(project, "removed") == "source"
+
+
+def test_an_erasure_stands_under_a_digest(project: Project) -> None:
+    digest = sha256_hex(f"tombstone\0{NAME}\0x".encode())
+    with project.catalog.transaction() as tx:
+        audit.append(tx, actor="ada", action="document.erase", subject=digest, detail={}, at=BETWEEN)
+        assert [act.subject for act in joined.erasures(tx, NAME, "x", "y")] == ["x"]
+    assert cause(project, "removed") == "erasure"
 
 
 def test_what_clauses_can_reach() -> None:
