@@ -201,9 +201,9 @@ def test_another_way_of_cutting_is_told_from_another_text(project: Any) -> None:
     project.write("long", "# Long\n\n" + "\n\n".join(f"Paragraph {number}. {sentence * 3}" for number in range(12)))
     text = project.contract.read_text("utf-8")
     project("ingest", NAME)
-    assert "maxTokens: 256" in text
+    assert "maxTokens: 254" in text
     project.contract.write_text(
-        text.replace("version: 1.0.0", "version: 2.0.0", 1).replace("maxTokens: 256", "maxTokens: 64"), "utf-8"
+        text.replace("version: 1.0.0", "version: 2.0.0", 1).replace("maxTokens: 254", "maxTokens: 64"), "utf-8"
     )
     project("ingest", NAME)
     found = project.json("index", "diff", NAME)
