@@ -201,12 +201,14 @@ def _parts(fresh: dict[str, list[str]], size: int) -> Iterator[dict[str, list[st
 
 def measure(what: str, rounds: int, ask: Callable[[], object]) -> object:
     """Prints the median time of a question and returns its last answer."""
-    seconds, found = [], None
+    seconds, worked, found = [], [], None
     for _ in range(rounds):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         found = ask()
         seconds.append(time.perf_counter() - began)
-    print(f"{what:<44} {statistics.median(seconds):8.3f} s   (most {max(seconds):.3f} s)")
+        worked.append(time.process_time() - busy)
+    took, most, cpu = statistics.median(seconds), max(seconds), statistics.median(worked)
+    print(f"{what:<40} {took:8.3f} s   (most {most:.3f} s, own CPU {cpu:.3f} s)", flush=True)
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -219,12 +219,30 @@ class Tally:
 
     Attributes:
         same: Documents in which nothing changed.
-        chunks: Chunks of all documents.
     """
 
     same: int = 0
-    chunks: ChunkCounts = field(default_factory=ChunkCounts)
+    _add: int = 0
+    _keep: int = 0
+    _drop: int = 0
+    _retagged: int = 0
+    _rescored: int = 0
     _cells: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def chunks(self) -> ChunkCounts:
+        """Chunks of all documents that passed."""
+        return ChunkCounts(
+            add=self._add, keep=self._keep, drop=self._drop, retagged=self._retagged, rescored=self._rescored
+        )
+
+    def pass_chunks(self, counts: ChunkCounts) -> None:
+        """Counts the chunks of one document."""
+        self._add += counts.add
+        self._keep += counts.keep
+        self._drop += counts.drop
+        self._retagged += counts.retagged
+        self._rescored += counts.rescored
 
     def count(self, change: DocumentChange) -> None:
         """Counts a document that is not the same."""
@@ -274,7 +292,7 @@ def _stream(
     window: list[DocumentChange | Absent] = []
     chunks: dict[str, ChunkCounts] = {}
     for doc_id, old, new, counts in _documents(store, folders):
-        tally.chunks = _sum(tally.chunks, counts)
+        tally.pass_chunks(counts)
         if old is None or new is None:
             window.append(Absent(doc_id=doc_id, kind="removed" if new is None else "added", row=old or new or {}))
             chunks[doc_id] = counts
@@ -341,10 +359,6 @@ def _told(
             why=told.why,
             chunks=chunks[item.doc_id],
         )
-
-
-def _sum(left: ChunkCounts, right: ChunkCounts) -> ChunkCounts:
-    return replace(left, **{name: value + getattr(left, name) for name, value in asdict(right).items() if value})
 
 
 def _documents(store: Store, folders: tuple[str, str]) -> Iterator[tuple[str, Row | None, Row | None, ChunkCounts]]:

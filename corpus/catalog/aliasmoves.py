@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 
 from corpus.catalog.tables import AuditRow
 
+_MOVING = ("alias.move", "alias.restore")
+"""Actions after which an alias points where it is said; the second when a lost catalog was rebuilt."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasMove:
@@ -62,7 +65,7 @@ def moves(tx: Session, name: str) -> tuple[AliasMove, ...]:
     """Returns every move of every alias of an index, in the order of the audit log."""
     columns = (AuditRow.number, AuditRow.at, AuditRow.actor, AuditRow.subject, AuditRow.detail)
     mine = select(*columns).where(
-        AuditRow.action == "alias.move", AuditRow.subject.startswith(f"{name}@", autoescape=True)
+        AuditRow.action.in_(_MOVING), AuditRow.subject.startswith(f"{name}@", autoescape=True)
     )
     return tuple(
         AliasMove(

@@ -134,7 +134,7 @@ def why(runtime: Runtime, name: str, subject: str, *, version: str | int | None 
     asked = _asked(history, version)
     presence = find(runtime, history.versions, subject)
     doc_id = presence.doc_id or ("" if is_chunk_id(subject) else subject)
-    known = _known(runtime, name, doc_id)
+    known = _known(runtime, name, doc_id, subject)
     if known.state is None and not presence.held and not is_chunk_id(subject):
         presence, doc_id, known = _by_path(runtime, history, subject, (presence, doc_id, known))
     answer = _answered(runtime, history, asked, presence, known, subject)
@@ -171,16 +171,17 @@ def _asked(history: History, version: str | int | None) -> VersionRecord | None:
     return history.versions[0] if history.versions else None
 
 
-def _known(runtime: Runtime, name: str, doc_id: str) -> _Known:
-    if not doc_id:
-        return _Known(state=None, decisions=(), people=(), erasures=(), relations=(), near=())
+def _known(runtime: Runtime, name: str, doc_id: str, subject: str) -> _Known:
     with runtime.catalog.reading() as tx:
+        erasures = joined.erasures(tx, name, *dict.fromkeys(filter(None, (doc_id, subject))))
+        if not doc_id:
+            return _Known(state=None, decisions=(), people=(), erasures=erasures, relations=(), near=())
         state = documents.find(tx, name, doc_id)
         return _Known(
             state=state,
             decisions=decisions.of_document(tx, name, doc_id),
             people=joined.decided_by_people(tx, name, doc_id),
-            erasures=joined.erasures(tx, name, doc_id),
+            erasures=erasures,
             relations=relations.around(tx, name, [doc_id]) if state else (),
             near=() if state else tuple(nearest(doc_id, documents.states(tx, name))),
         )
@@ -196,7 +197,7 @@ def _by_path(
         return otherwise
     if doc_id == subject:
         return otherwise
-    known = _known(runtime, history.name, doc_id)
+    known = _known(runtime, history.name, doc_id, subject)
     presence = find(runtime, history.versions, doc_id)
     return (presence, doc_id, known) if known.state or presence.held else otherwise
 
@@ -210,17 +211,23 @@ def _answered(
     subject: str,
 ) -> _Answer:
     held = presence.holds(asked.number) if asked else None
+    if known.erasures and not known.erasures[-1].undoes:
+        return _erased(known.erasures[-1], held)
     if asked and held:
         return _inside(presence, held, known)
-    if known.erasures:
-        last = known.erasures[-1]
-        why_not = f": {last.reason}" if last.reason else ""
-        return _Answer(state="erased", answer=f"{last.actor} did {last.action} on {_day(last.at)}{why_not}.")
     if presence.kind == "chunk" and (answer := _chunk_outside(runtime, history, asked, presence, subject)):
         return answer
     if known.state is None and not presence.held:
         return _never(runtime, history, known, subject)
     return _outside(history, asked, presence, known)
+
+
+def _erased(last: joined.Act, held: Held | None) -> _Answer:
+    why_not = f": {last.reason}" if last.reason else ""
+    still = f" The files of {version_name(held.record.number)} hold it still; readers leave it out." if held else ""
+    return _Answer(
+        state="erased", answer=f"{last.actor} did {last.action} of {last.subject} on {_day(last.at)}{why_not}.{still}"
+    )
 
 
 def _inside(presence: Presence, held: Held, known: _Known) -> _Answer:

@@ -137,7 +137,9 @@ def test_a_shadow_model_is_published_beside_and_promoted(ingested: Any) -> None:
     ingested("reembed", NAME, "--model", "all-MiniLM-L6-v2", "--mode", "shadow")
     models = {tuple(row["aliases"]): row["model"] for row in ingested.json("index", "list")["versions"]}
     assert models == {("shadow",): "all-MiniLM-L6-v2", ("live",): "wordllama-256"}
-    assert "embedder" in ingested.json("index", "diff", NAME, "live", "shadow")["changed"]
+    compared = ingested.json("index", "diff", NAME, "live", "shadow")
+    assert "embedder" in compared["changed"]
+    assert [(item["cause"], item["changed"]) for item in compared["causes"]] == [("embedder", 3)]
     assert ingested.json("index", "query", NAME, "refund", "--alias", "shadow")["hits"][0]["doc_id"] == "refunds.md"
     ingested("index", "promote", NAME, "shadow", "--reason", "golden set passed")
     assert ingested.json("index", "show", NAME)["model"] == "all-MiniLM-L6-v2"

@@ -74,7 +74,10 @@ def test_why_names_the_person_and_an_erasure(ingested: Any) -> None:
     # An erasure is another part's work; what it leaves in the audit log is read here.
     runtime = _open(ingested).runtime
     with runtime.catalog.transaction() as tx:
-        audit.append(tx, actor="ada", action="erase", subject=f"{NAME}/shipping.md", detail={"reason": "asked for"})
+        audit.append(tx, actor="ada", action="document.delete", subject=f"{NAME}/shipping.md", detail={"reason": "x"})
+    held = ingested.json("index", "why", NAME, "shipping.md")
+    assert held["state"] == "erased"
+    assert "readers leave it out" in held["answer"]
     (ingested.folder / "docs" / "shipping.md").unlink()
     ingested("ingest", NAME)
     erased = ingested.json("index", "why", NAME, "shipping.md")
@@ -112,9 +115,11 @@ def test_approvals_are_taken_from_the_audit_log(ingested: Any) -> None:
     index = _open(ingested)
     assert index.show().approvals == ()
     with index.runtime.catalog.transaction() as tx:
-        audit.append(tx, actor="grace", action="approval.give", subject=f"{NAME}/v000001", detail={"reason": "read it"})
+        audit.append(
+            tx, actor="grace", action="version.approve", subject=f"{NAME}@v000001", detail={"by": "eve", "reason": "r"}
+        )
     [approval] = index.show().approvals
-    assert (approval.actor, approval.reason) == ("grace", "read it")
+    assert (approval.actor, approval.reason) == ("eve", "r")
     assert index.blame("refunds.md").approvals == (approval,)
 
 
@@ -189,6 +194,23 @@ def test_the_clauses_of_the_contract_are_named(changed: Any) -> None:
     assert removed == {"refunds.md": "contract", "passwords.md": "contract"}
     told = changed.json("index", "why", NAME, "refunds.md")
     assert told["state"] == "gone"
+
+
+def test_another_way_of_cutting_is_told_from_another_text(project: Any) -> None:
+    sentence = "The desk answers within two working days, and writes down what was agreed with whom. "
+    project.write("long", "# Long\n\n" + "\n\n".join(f"Paragraph {number}. {sentence * 3}" for number in range(12)))
+    text = project.contract.read_text("utf-8")
+    project("ingest", NAME)
+    assert "maxTokens: 254" in text
+    project.contract.write_text(
+        text.replace("version: 1.0.0", "version: 2.0.0", 1).replace("maxTokens: 254", "maxTokens: 64"), "utf-8"
+    )
+    project("ingest", NAME)
+    found = project.json("index", "diff", NAME)
+    assert {"chunker", "contract"} <= set(found["changed"])
+    long = next(item for item in found["documents"] if item["doc_id"] == "long.md")
+    assert (long["kinds"], long["cause"]) == (["recut"], "chunker")
+    assert "ragChunker.maxTokens" in {clause["path"] for clause in found["clauses"]}
 
 
 def test_filters_of_list(changed: Any) -> None:
