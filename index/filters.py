@@ -53,7 +53,7 @@ _ORDER: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 _ASKED = re.compile(r"^\s*(?P<name>[^<>=!]+?)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>\S.*?)\s*$", re.DOTALL)
 _RELATIVE = re.compile(r"^(today|now)(?:([+-]\d{1,6})d)?$")
 _KEPT = 32
-"""Selections that are kept: the same filters come again, and a million rows as bits are 125 kB."""
+"""Selections that are kept: the same filters come again, and a million rows are 1.1 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from index.fusion import Hybrid, fuse
 from index.lexical import Lexicon
 from index.manifest import Manifest
 from index.pointer import AliasPointer, alias_names, verified_pointer
-from index.rows import Rows
+from index.rows import Rows, unloaded
 from index.search import Selection
 from index.seen import Seen
 from index.signing import TrustStore
@@ -276,8 +276,9 @@ def open_index(  # noqa: PLR0913 - each is asked for by somebody
         embedder: The model for text queries. It has to be the model of the version, and to give its
             canary vectors (cosine .999).
         allow_unsigned: Accept a version without signature, or any where `trust` is empty.
-        mmap: Map the FAISS file of a local home instead of holding it; who may write the file may
-            then still change it after it was verified.
+        mmap: Map what is large instead of holding it: the FAISS file and the file of words of a local home, where
+            who may write them may then still change them after they were verified; and the chunks, from a temporary
+            file of the reader's own.
         seen: A file of the reader's own, outside the home, in which it keeps how far alias and tombstones
             were; from then on it refuses older ones, which may have been put back. None remembers
             nothing beyond this reader.
@@ -422,7 +423,9 @@ def _load(
         check_file(store, folder, file, manifest.files[file])
     if embedder is not None:
         _check_embedder(manifest, data[layout.CANARIES], embedder)
-    chunks = batches.read_table(pa.BufferReader(data[layout.CHUNKS])).combine_chunks()
+    chunks = batches.read_table(pa.BufferReader(data.pop(layout.CHUNKS))).combine_chunks()
+    if mmap:
+        chunks = unloaded(chunks)
     documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), list(DOCUMENT_COLUMNS)).combine_chunks()
     index = search.load_index(data[layout.INDEX]) if not mapped else _map(store, folder, layout.INDEX, search.map_index)
     _check_parity(manifest, index, chunks)

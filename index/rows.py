@@ -6,6 +6,7 @@ A column is opened once as plain buffers; reading a value then makes no Arrow sc
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
@@ -32,6 +33,18 @@ _KEPT = 4096
 @lru_cache(maxsize=4096)
 def _headings(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
+
+
+def unloaded(table: pa.Table) -> pa.Table:
+    """Moves a table out of memory into a file that has no name any more, and maps it.
+
+    What was verified can so not be altered by anybody, and the system takes and gives its memory as it likes.
+    """
+    with tempfile.NamedTemporaryFile(prefix="stemma-", suffix=".arrow") as file:
+        with pa.OSFile(file.name, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table.combine_chunks(), max_chunksize=max(table.num_rows, 1))
+        with pa.memory_map(file.name) as source:
+            return pa.ipc.open_file(source).read_all()
 
 
 def viewed(array: Any) -> memoryview:

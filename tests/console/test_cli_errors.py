@@ -121,6 +121,9 @@ def test_unknown_documents_and_versions(ingested: Any) -> None:
     _refused(ingested, ("index", "query", NAME, "x", "--where", "colour=red"), 2, "'colour'", "origin")
     _refused(ingested, ("index", "query", NAME, "x", "--where", "origin"), 2, "FIELD=VALUE")
     _refused(ingested, ("index", "query", NAME, "x", "--where", "origin=robot"), 2, "'robot'", "digitalCreation")
+    _refused(ingested, ("index", "query", NAME, "x", "--where", "quality>=good"), 2, "'good'", "numbers")
+    _refused(ingested, ("index", "query", NAME, "x", "--where", "reviewed<soon"), 2, "'soon'", "YYYY-MM-DD")
+    _refused(ingested, ("index", "query", NAME, "x", "--hybrid", "1"), 2, "no index of words", "lexical: bm25")
 
 
 def test_nothing_is_released_without_a_reason_or_a_name(ingested: Any) -> None:

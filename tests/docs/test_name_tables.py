@@ -10,6 +10,7 @@ import pytest
 from docs.pages import ROOT, page
 from provenance_parts.hidden_fixtures import CASES
 
+from console.cli.index import query
 from console.cli.quarantine import _ABOVE
 from contracts.build import (
     CHUNK_COLUMNS,
@@ -27,6 +28,7 @@ from contracts.scaffold import new_contract
 from corpus.batches import CHUNKS, DOCUMENTS
 from index import factory
 from index.embedders.registry import EMBEDDERS, describe_embedder
+from index.filters import FILTERS
 from ingestion.chunkers.registry import CHUNKERS
 from ingestion.parsers.registry import DEFAULTS, PARSERS
 from ingestion.repair import KINDS
@@ -67,6 +69,13 @@ def test_index_factories_of_a_contract_are_the_factories() -> None:
     assert THIS_BUILD.factories == factory.FAMILIES
     assert factory.FIXED.pattern == FIXED_FACTORY
     assert get_args(factory.Deletes) == get_args(get_type_hints(IndexSpec)["deletes"])
+
+
+def test_every_filter_is_in_the_help_and_on_the_page() -> None:
+    named = re.findall(r"[a-z_]+", query.__doc__ or "")
+    table = re.findall(r"`([a-z_]+)`", page("docs/reader.md").text)
+    assert set(FILTERS) - set(named) == set()
+    assert set(FILTERS) - set(table) == set()
 
 
 def test_chunkers_of_a_contract_are_the_chunkers() -> None:
