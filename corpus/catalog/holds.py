@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import audit, rows, versions
@@ -60,6 +60,12 @@ def lift(tx: Session, name: str, number: int, *, actor: str, reason: str) -> Non
         held = ", ".join(f"v{item.number:06d}" for item in of_index(tx, name)) or "none"
         raise ConfigurationError(f"{name} v{number:06d} is not held. Held: {held}.")
     _log(tx, "version.unhold", HoldRecord(name=name, number=number, reason=reason, actor=actor, at=utc_now()))
+
+
+def hand_over(tx: Session, name: str, number: int, to: int) -> None:
+    """Lets the hold on a version, if there is one, go over to the version that took its place."""
+    here = (VersionHoldRow.name == name, VersionHoldRow.number == number)
+    tx.execute(update(VersionHoldRow).where(*here).values(number=to))
 
 
 def _log(tx: Session, action: str, hold: HoldRecord) -> None:

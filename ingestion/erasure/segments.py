@@ -23,6 +23,7 @@ from corpus.catalog.records import SegmentRecord, VectorsRecord
 from corpus.catalog.tables import DocumentRow, RevisionRow, SegmentRow
 from corpus.ids import fingerprint
 from corpus.storage import file_digest
+from ingestion import checkpoints
 from ingestion.embedding import vectors_path
 from ingestion.erasure.evidence import FILES, segments_of
 from ingestion.erasure.versions import Work
@@ -148,4 +149,5 @@ def _remove(work: Work, segment: str) -> None:
     store = work.runtime.store
     for space in store.names("vectors"):
         store.remove(vectors_path(space, segment))
+        checkpoints.discard(store, space, segment)
     store.remove(f"segments/{segment}")

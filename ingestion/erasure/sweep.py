@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from corpus.catalog import segments
 from corpus.ids import canonical_json
 from corpus.storage import Store
+from index.layout import candidates_path
 from ingestion.erasure.versions import Work
 
 _APART = ("indexes/", "segments/", "vectors/", "answers/", "erasures/", "catalog.db")
@@ -64,14 +65,16 @@ def clean_reports(work: Work) -> int:
 
 
 def drop_work(work: Work) -> int:
-    """Removes work in progress: a run that was cut off starts anew. Returns how many runs' there was.
+    """Removes work in progress, and candidates that failed a gate. Returns how many held the document.
 
-    No run is at work: the erasure holds the gate alone.
+    A run that was cut off starts anew, and a candidate is only there to be looked at. No run is at work: the erasure
+    holds the gate alone.
     """
     store = work.runtime.store
-    held = [name for name in store.names("staging") if _holds(store, f"staging/{name}", work)]
-    for name in held:
-        store.remove(f"staging/{name}")
+    folders = (f"{place}/{name}" for place in ("staging", candidates_path(work.name)) for name in store.names(place))
+    held = [folder for folder in folders if _holds(store, folder, work)]
+    for folder in held:
+        store.remove(folder)
     store.remove(".tmp")
     return len(held)
 

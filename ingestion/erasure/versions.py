@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 
-from corpus.catalog import erasures, versions
+from corpus.catalog import erasures, holds, versions
 from corpus.catalog.erasures import ErasureRecord
 from corpus.errors import ConfigurationError, IntegrityError
 from index import layout, rewrite
@@ -118,6 +118,7 @@ def _replace(work: Work, manifest: Manifest, replaced: dict[int, int]) -> int:
         state = before.state if before is not None else "candidate"
         versions.add(tx, releases.version_record(published.manifest, published.manifest_sha256, state))
         erasures.replace_version(tx, work.name, manifest.number, number)
+        holds.hand_over(tx, work.name, manifest.number, number)
     _take_place(work, manifest.number, number)
     return number
 
