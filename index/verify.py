@@ -73,7 +73,7 @@ def verify_manifest(
     manifest = Manifest.from_bytes(data)
     _check_names(manifest, name, number)
     subjects[layout.INDEX] = manifest.files[layout.INDEX].sha256
-    _check_folder(store, folder)
+    _check_folder(store, folder, manifest)
     if unchecked:
         return Verified(manifest=manifest, manifest_sha256=subjects[layout.MANIFEST], keyid="")
     keyid = verify(envelope, trust, subjects)
@@ -202,12 +202,14 @@ def _envelope(store: Store, folder: str) -> bytes:
         return b""
 
 
-def _check_folder(store: Store, folder: str) -> None:
+def _check_folder(store: Store, folder: str, manifest: Manifest) -> None:
     """Refuses what was put into a version beside its files, and links, which may lead elsewhere tomorrow."""
-    known = {*layout.CONTENT_FILES, layout.MANIFEST, layout.ENVELOPE}
+    known = {*manifest.files, layout.MANIFEST, layout.ENVELOPE}
     extra = sorted(set(store.names(folder, every=True)) - known)
     if extra:
-        raise IntegrityError(f"{folder} holds {', '.join(extra)}, which no version has: it was put there. Remove it.")
+        raise IntegrityError(
+            f"{folder} holds {', '.join(extra)}, which its manifest does not name: it was put there. Remove it."
+        )
     links = store.links(folder, known)
     if links:
         raise IntegrityError(

@@ -83,6 +83,11 @@ def _rows(project: Project, segment: str) -> list[int]:
     return [row for row, name in enumerate(names) if name == DOC]
 
 
+def holds_document(project: Project, segment: str) -> bool:
+    """Returns whether a segment holds the document."""
+    return bool(_rows(project, segment))
+
+
 def _second_space(project: Project) -> str:
     """Vectors of another model, as a re-embed leaves them."""
     store, random = project.runtime.store, np.random.default_rng(7)
