@@ -84,15 +84,19 @@ def space_of(runtime: Runtime, moving: ReembedRecord) -> EmbedderRecord:
     return describe(runtime, moving.model, moving.revision or None)
 
 
-def note_rate(tx: Session, vectors: Embedded) -> None:
-    """Keeps how fast the model was, for the estimate of the next re-embed; a handful of texts says nothing."""
-    if vectors.texts < _FEWEST_TEXTS or not vectors.tokens or vectors.seconds <= 0:
+def note_rate(tx: Session, *done: Embedded) -> None:
+    """Keeps how fast the model was over some segments of one space, for the estimate of the next re-embed.
+
+    A handful of texts says nothing and is not kept.
+    """
+    texts, tokens = sum(item.texts for item in done), sum(item.tokens for item in done)
+    seconds = sum(item.seconds for item in done)
+    if texts < _FEWEST_TEXTS or not tokens or seconds <= 0:
         return
-    fingerprint, machine = vectors.record.embedder_fingerprint, platform.node() or "unknown"
+    fingerprint, machine = done[0].record.embedder_fingerprint, platform.node() or "unknown"
     known = next((rate for rate in reembeds.rates(tx, fingerprint) if rate.machine == machine), None)
-    before = (known.tokens, known.seconds) if known else (0.0, 0.0)
-    tokens, seconds = blend(before, (vectors.tokens, vectors.seconds))
+    summed = blend((known.tokens, known.seconds) if known else (0.0, 0.0), (tokens, seconds))
     rate = RateRecord(
-        embedder_fingerprint=fingerprint, machine=machine, tokens=tokens, seconds=seconds, measured_at=utc_now()
+        embedder_fingerprint=fingerprint, machine=machine, tokens=summed[0], seconds=summed[1], measured_at=utc_now()
     )
     reembeds.set_rate(tx, rate)

@@ -103,6 +103,10 @@ class AirflowApi:
             return ()
         return tuple(self._pages(f"/api/v2/assets/events?asset_id={assets[uri]}&order_by=timestamp", "asset_events"))
 
+    def backfills(self, dag_id: str) -> tuple[Mapping[str, Any], ...]:
+        """Lists the backfills of a DAG; `completed_at` is null until the scheduler has looked, twice a minute."""
+        return tuple(self._pages(f"/api/v2/backfills?dag_id={dag_id}", "backfills"))
+
     def wait_for_run(self, dag_id: str, run_id: str, timeout_s: float, tell: Callable[[str], None]) -> str:
         """Waits for a run to end, telling of each task as it changes, and returns the run's state.
 

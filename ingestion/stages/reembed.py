@@ -215,8 +215,9 @@ def embed_segments(
         with runtime.catalog.transaction() as tx:
             embedders.register(tx, space)
             segments.add_vectors(tx, vectors.record)
-            note_rate(tx, vectors)
         done.append(vectors)
+    with runtime.catalog.transaction() as tx:
+        note_rate(tx, *done)
     return Receipt(
         stage="embed",
         contract=contract_name,

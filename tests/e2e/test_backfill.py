@@ -41,7 +41,15 @@ class Place:
         )  # fmt: skip
         with running(self.site, INGEST, RELEASE) as api:
             runs = self.wait(api, DAYS)
+            self.close(api)
             return [api.result(INGEST, run_id, "settle") for run_id in runs]
+
+    def close(self, api: AirflowApi) -> None:
+        """Waits until Airflow has noticed that the backfill is over; before, another one is refused."""
+        deadline = time.monotonic() + 300
+        while not all(found["completed_at"] for found in api.backfills(INGEST)):
+            assert time.monotonic() < deadline, api.backfills(INGEST)
+            time.sleep(0.5)
 
     def wait(self, api: AirflowApi, number: int, kind: str = "backfill__") -> list[str]:
         """Waits until a number of runs of one kind have ended well, and returns their ids."""
