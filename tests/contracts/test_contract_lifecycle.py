@@ -38,8 +38,8 @@ def test_without_a_word_nothing_is_asked_and_nothing_removed() -> None:
 def test_every_key_is_read() -> None:
     value = (
         "{recall: {minimum: 0.9}, overlap: {minimum: 0.8, minimumModelChange: 0.5, k: 7, sample: 50}, quality: "
-        "{minimum: 0.4, maxShareBelow: 0.1, maxDrop: 0.05, of: documents}, freshness: {maxAgeDays: 90, maxShareOlder: 0.2}, "
-        "change: {maxAddedShare: 2, maxRemovedShare: 0.1, maxChangedShare: 0.3}}"
+        "{minimum: 0.4, maxShareBelow: 0.1, maxDrop: 0.05, of: documents}, freshness: {maxAgeDays: 90, maxShareOlder: "
+        "0.2}, change: {maxAddedShare: 2, maxRemovedShare: 0.1, maxChangedShare: 0.3}}"
     )
     gates = parse_contract(with_("ragGates", value), "kb").gates
     assert gates.recall == RecallGate(minimum=0.9)
