@@ -43,7 +43,9 @@ def ingest(
     receipt = pipeline.ingest(
         runtime, name, allow_shrink=allow_shrink, release=not no_release, progress=session.progress()
     )
-    data = {**receipt.to_json(), "next": _next(name, receipt.counts, released=not no_release)}
+    waits = receipt.figures.get("status") == "waiting-for-approval"
+    follow = f"stemma index approvals {name}" if waits else _next(name, receipt.counts, released=not no_release)
+    data = {**receipt.to_json(), "next": follow}
     return Result(data=data, view=render.receipt, exit_code=EXIT_FINDINGS if receipt.counts.failed else EXIT_OK)
 
 

@@ -1,4 +1,4 @@
-"""Erasure reaches what other parts of the system keep of a document: candidates, words, golden items, half a re-embed."""
+"""Erasure reaches what other parts of the system keep of a document: candidates, words, golden items, parts."""
 
 from __future__ import annotations
 
