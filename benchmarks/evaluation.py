@@ -119,7 +119,7 @@ def others() -> Iterator[tuple[str, str]]:
     with gzip.open(SHARED / "l2r" / "l2r.jsonl.gz", "rt", encoding="utf-8") as lines:
         for number, line in enumerate(lines):
             record = json.loads(line)
-            if record["model"] == "human" and len(record["text"]) > 600:
+            if record["label"] == "human" and len(record["text"]) > 300:
                 yield f"l2r/{number:05}.md", record["text"]
 
 

@@ -49,8 +49,7 @@ def bind(runtime: Runtime, name: str, *, version: int | None = None, alias: str 
     known = _bindings(runtime, name)
     fresh = [item for item in items if item.id not in known]
     found = evaluate(runtime, published(runtime, record), fresh, contract.evaluation, {})
-    now = utc_now()
-    bound = _bind(runtime, record, fresh, found, now)
+    bound = _bind_new(runtime, record, fresh, found)
     edited = [item.id for item in items if item.id in known and known[item.id].digest != item.digest]
     unbound = {result.id: result.why for result in found.results if not result.counts}
     unbound |= dict.fromkeys(edited, "question or evidence were edited since it was bound: rebase it")
@@ -88,7 +87,8 @@ def run(
     record = _version(runtime, name, version, alias)
     if against == record.number:
         raise ConfigurationError(f"{layout.version_name(record.number)} cannot be compared with itself: name another.")
-    found, bound_now = _evaluated(runtime, contract, items, record)
+    found = _evaluated(runtime, contract, items, record)
+    bound_now = _bind_new(runtime, record, items, found)
     other = _other(runtime, record, against)
     change = _change(runtime, contract, items, other, found.results, named=against is not None) if other else None
     made = Evaluation(
@@ -138,7 +138,7 @@ def rebase(
             f"index {name!r} has no golden item {', '.join(unknown)}. See them with `stemma eval show {name}`."
         )
     record = _version(runtime, name, version, alias)
-    found, _ = _evaluated(runtime, contract, known, record)
+    found = _evaluated(runtime, contract, known, record)
     states = {result.id: result.state for result in found.results}
     chosen = [item for item in known if (item.id in items if items else states[item.id] is not State.VALID)]
     stands = [item for item in chosen if all(pin.stands for pin in found.pins[item.id])]
@@ -265,27 +265,26 @@ def _other(runtime: Runtime, record: VersionRecord, against: int | None) -> Vers
     return None if wanted is None else _version(runtime, record.name, int(wanted), "")
 
 
-def _evaluated(
-    runtime: Runtime, contract: Contract, items: Sequence[GoldenItem], record: VersionRecord
-) -> tuple[Evaluated, tuple[str, ...]]:
-    """Evaluates a version against the bindings, and binds the items that never were."""
+def _evaluated(runtime: Runtime, contract: Contract, items: Sequence[GoldenItem], record: VersionRecord) -> Evaluated:
+    """Evaluates a version against the bindings; binds nothing."""
     known = _bindings(runtime, record.name)
     edited = frozenset(item.id for item in items if item.id in known and known[item.id].digest != item.digest)
     subject = published(runtime, record)
-    found = evaluate(runtime, subject, items, contract.evaluation, bound_of(known, items), edited=edited)
-    fresh = [item for item in items if item.id not in known]
-    return found, _bind(runtime, record, fresh, found, utc_now())
+    return evaluate(runtime, subject, items, contract.evaluation, bound_of(known, items), edited=edited)
 
 
-def _bind(
-    runtime: Runtime, record: VersionRecord, fresh: Sequence[GoldenItem], found: Evaluated, now: datetime
+def _bind_new(
+    runtime: Runtime, record: VersionRecord, items: Sequence[GoldenItem], found: Evaluated
 ) -> tuple[str, ...]:
-    results = {result.id: result for result in found.results}
-    records = [_binding(record, item, found, now) for item in fresh if results[item.id].counts]
-    if not records:
+    """Binds items that were never bound and whose evidence stands in a version, and returns their ids."""
+    known, results, now = _bindings(runtime, record.name), {result.id: result for result in found.results}, utc_now()
+    fresh = [item for item in items if item.id not in known and item.id in results and results[item.id].counts]
+    if not fresh:
         return ()
     with runtime.catalog.transaction() as tx:
-        return evaluations.bind(tx, records, actor=runtime.settings.actor)
+        return evaluations.bind(
+            tx, [_binding(record, item, found, now) for item in fresh], actor=runtime.settings.actor
+        )
 
 
 def _binding(record: VersionRecord, item: GoldenItem, found: Evaluated, now: datetime) -> BindingRecord:
@@ -312,7 +311,7 @@ def _change(
     """Compares with another version: asked now, or by its stored results if it or its model is gone."""
     try:
         if runtime.store.exists(f"{layout.version_path(other.name, other.number)}/{layout.MANIFEST}"):
-            return compare(other.number, _evaluated(runtime, contract, items, other)[0].results, after)
+            return compare(other.number, _evaluated(runtime, contract, items, other).results, after)
     except (ConfigurationError, FingerprintMismatch):
         pass  # its model cannot be loaded any more
     with runtime.catalog.reading() as tx:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from laws.handbook import NAME, Project
 
-from corpus.catalog import contamination
+from corpus.catalog import contamination, evaluations
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -22,6 +22,10 @@ def project(tmp_path: Path) -> Project:
     project = Project.create(tmp_path / "project")
     (project.folder / "stemma.toml").write_text('home = "home"\nshard_bytes = 8000\n')
     project.fill(3)
+    first = sorted(path.name for path in project.inbox.iterdir())[0]
+    (project.folder / "golden.yaml").write_text(f"- question: What is it for?\n  evidence: [{{document: {first}}}]\n")
+    text = project.contract_path.read_text().rstrip("\n")
+    project.contract_path.write_text(f"{text}\n  - property: ragEvaluation\n    value: {{golden: golden.yaml}}\n")
     return project
 
 
@@ -48,4 +52,6 @@ def test_the_ingest_dag_runs_in_one_process(airflow_home: Path, project: Project
     assert project.search("installation")
     with project.runtime.catalog.reading() as tx:
         [measured] = contamination.all_of(tx, NAME)
+        evaluated = evaluations.history(tx, NAME)
     assert (measured.number, measured.alarms) == (1, ())
+    assert [(item.number, item.items, item.holding) for item in evaluated] == [(1, 1, 1), (1, 1, 1)]

@@ -231,6 +231,24 @@ def test_a_change_is_split_into_invalidation_and_regression(project: Golden) -> 
     assert points[-1].share == 0.75
 
 
+def test_looking_at_the_version_before_binds_nothing_to_it(project: Golden) -> None:
+    project.start()
+    project.write("refunds", REFUNDS.replace("thirty days of the purchase", "sixty days of the delivery"))
+    project.ingest()
+    late = {
+        "id": "late",
+        "question": "How long?",
+        "evidence": [{"document": "refunds.md", "quote": "within thirty days"}],
+    }
+    project.set([*ITEMS, late], version="1.2.0")
+    for _ in range(2):
+        found = stage.run(project.runtime, NAME)
+        assert found.bound_now == ()
+        assert {item.id: item.state.value for item in found.results}["late"] == "unbound"
+    assert stage.run(project.runtime, NAME, version=1).bound_now == ("late",)
+    assert project.states()["late"] == "changed"
+
+
 def test_a_version_that_is_gone_is_compared_by_its_stored_results(project: Golden) -> None:
     project.start()
     project.write("refunds", REFUNDS.replace("thirty days of the purchase", "sixty days of the delivery"))
