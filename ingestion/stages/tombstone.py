@@ -14,11 +14,13 @@ from corpus.errors import ConfigurationError, IntegrityError
 from corpus.ids import new_run_id, tomb_digest
 from corpus.receipts import Receipt
 from corpus.types import EMPTY
-from index.pointer import read_pointer
+from index.layout import version_name
+from index.pointer import read_pointer, version_numbers
 from index.release import project_alias
 from index.signing import Signer, TrustStore, load_signer
 from index.tombstones import Tombstones, read_tombstones, stored_sequence, write_tombstones
 from ingestion.runtime import Runtime
+from ingestion.servedchunks import in_version
 
 REBUILD_SHARE = 0.1
 """Share of a version's documents under tombstones from which on it is built again: a search that has to leave out
@@ -58,24 +60,11 @@ def delete(
     """
     if bool(doc_id) == bool(chunk_id) or not reason.strip() or not actor.strip():
         raise ConfigurationError("a deletion needs a document or a chunk, a reason and a name.")
+    runtime.contract(contract)
     signer = load_signer(runtime.settings.signing_key)
-    kind, digest = ("document", tomb_digest(contract, doc_id)) if doc_id else ("chunk", chunk_id)
-    with runtime.catalog.transaction() as tx:
-        after = adopt(runtime, tx, contract)
-        _require_deletable(
-            runtime,
-            contract,
-            doc_id,
-            erasures.get(tx, contract, digest),
-            known=not doc_id or (documents.find(tx, contract, doc_id) is not None),
-        )
-        before = digest in erasures.buried(tx, contract, kind)
-        changed = before is undo
-        if changed:
-            erasures.bury(tx, contract, kind, [digest], lifted=undo, after=after)
-            action = erasures.RESTORE if undo else erasures.DELETE
-            detail = {"reason": reason.strip(), "kind": kind}
-            audit.append(tx, actor=actor, action=action, subject=f"{contract}/{doc_id or chunk_id}", detail=detail)
+    if chunk_id and not undo:
+        _require_chunk(runtime, contract, chunk_id)
+    changed = _bury(runtime, contract, doc_id, chunk_id, (reason.strip(), actor.strip()), undo=undo)
     number = project(runtime, contract, signer)
     share = share_of(runtime, contract)
     return Receipt(
@@ -92,6 +81,23 @@ def delete(
     )
 
 
+def _bury(runtime: Runtime, contract: str, doc_id: str, chunk_id: str, why: tuple[str, str], *, undo: bool) -> bool:
+    """Writes or lifts one tombstone; returns whether that changed anything."""
+    reason, actor = why
+    kind, digest = ("document", tomb_digest(contract, doc_id)) if doc_id else ("chunk", chunk_id)
+    with runtime.catalog.transaction() as tx:
+        after = adopt(runtime, tx, contract)
+        if doc_id:
+            _require_document(tx, contract, doc_id, digest)
+        changed = (digest in erasures.buried(tx, contract, kind)) is undo
+        if changed:
+            erasures.bury(tx, contract, kind, [digest], lifted=undo, after=after)
+            action = erasures.RESTORE if undo else erasures.DELETE
+            subject = f"{contract}/{doc_id or chunk_id}"
+            audit.append(tx, actor=actor, action=action, subject=subject, detail={"reason": reason, "kind": kind})
+    return changed
+
+
 def adopt(runtime: Runtime, tx: Session, contract: str) -> int:
     """Takes over what the file says and the catalog does not, as after it was restored; returns the file's sequence.
 
@@ -106,16 +112,26 @@ def adopt(runtime: Runtime, tx: Session, contract: str) -> int:
     return found.sequence
 
 
-def _require_deletable(
-    runtime: Runtime, contract: str, doc_id: str, erased: erasures.ErasureRecord | None, *, known: bool
-) -> None:
-    runtime.contract(contract)
+def _require_document(tx: Session, contract: str, doc_id: str, digest: str) -> None:
+    erased = erasures.get(tx, contract, digest)
     if erased is not None and erased.state != "lifted":
         raise ConfigurationError(f"{doc_id!r} of {contract!r} was erased. Lift that first: `stemma erase ... --lift`.")
-    if not known:
+    if documents.find(tx, contract, doc_id) is None:
         raise ConfigurationError(
             f"{contract!r} has no document {doc_id!r}. Ids are those that `stemma index query` shows."
         )
+
+
+def _require_chunk(runtime: Runtime, contract: str, chunk_id: str) -> None:
+    """Refuses the id of a chunk that no version holds: a tombstone on it would say that something was done."""
+    wanted = {chunk_id}
+    numbers = version_numbers(runtime.store, contract)
+    if any(in_version(runtime, f"{contract}/{version_name(number)}", wanted, []) for number in reversed(numbers)):
+        return
+    raise ConfigurationError(
+        f"no version of {contract!r} holds a chunk {chunk_id!r}. Ids are those of hits: `stemma index query NAME TEXT "
+        "--json`."
+    )
 
 
 def project(runtime: Runtime, contract: str, signer: Signer) -> int:

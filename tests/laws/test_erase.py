@@ -401,6 +401,8 @@ def test_wrong_deletions_say_what_is_right(project: Project) -> None:
     project.ingest()
     with pytest.raises(ConfigurationError, match=r"has no document 'nope\.md'"):
         tombstone.delete(project.runtime, NAME, "nope.md", reason="x", actor="ann")
+    with pytest.raises(ConfigurationError, match="holds a chunk 'nope'"):
+        tombstone.delete(project.runtime, NAME, chunk_id="nope", reason="x", actor="ann")
     with pytest.raises(ConfigurationError, match="a document or a chunk"):
         tombstone.delete(project.runtime, NAME, reason="x", actor="ann")
     erasing.erase(project.runtime, NAME, DOC, **WHY)
