@@ -127,7 +127,10 @@ def follow_index(  # noqa: PLR0913 - what `open_index` takes, and how to follow
             store, name, pointer, trust=trust, embedder=shared, allow_unsigned=allow_unsigned, mmap=mmap
         )
 
-    live = LiveIndex(store, name, alias, opener, on_event)
+    def read() -> AliasPointer:
+        return require_pointer(store, name, alias)
+
+    live = LiveIndex(store, name, alias, read, opener, on_event)
     if poll_s is not None:
         live._start(poll_s)
     return live
@@ -141,18 +144,19 @@ class LiveIndex:
         store: Store,
         name: str,
         alias: str,
+        read: Callable[[], AliasPointer],
         opener: Callable[[AliasPointer], IndexReader],
         on_event: Callable[[LiveEvent], None] | None,
     ) -> None:
         self._store, self._name, self._alias = store, name, alias
-        self._opener, self._on_event = opener, on_event
+        self._read, self._opener, self._on_event = read, opener, on_event
         self._checking = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._retry_at, self._wait_s = 0.0, 0.0
         self._retired: IndexReader | None = None
-        pointer = require_pointer(store, name, alias)
-        self._seen = pointer.to_bytes()
+        pointer = read()
+        self._seen: bytes | None = None  # the first look compares, and finds the version that serves
         reader = opener(pointer)
         self._reader: IndexReader | None = reader
         self._status = LiveStatus(
@@ -240,7 +244,7 @@ class LiveIndex:
                 return
             if data != self._seen:
                 self._seen, self._wait_s = data, 0.0
-            pointer = AliasPointer.from_bytes(data)
+            pointer = self._read()
             self._take(pointer)
         # Whatever it is, the old version goes on; a thread that died of it would never see the alias move again.
         except Exception as error:  # noqa: BLE001

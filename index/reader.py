@@ -272,11 +272,12 @@ def open_index(
     """
     store = open_store(home) if isinstance(home, str) else home
     _require_names(name, alias)
-    if version is not None:
-        verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
-    else:
+    if version is None:
         pointer = require_pointer(store, name, alias)
-        verified = _pointed(store, name, pointer, trust, allow_unsigned=allow_unsigned)
+        return open_pointer(
+            store, name, pointer, trust=trust, embedder=embedder, allow_unsigned=allow_unsigned, mmap=mmap
+        )
+    verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
     return _load(store, verified, embedder, mmap=mmap)
 
 
@@ -291,7 +292,8 @@ def open_pointer(
     mmap: bool = False,
 ) -> IndexReader:
     """Opens exactly the version that an alias projection names; `open_index` has the arguments and errors."""
-    verified = _pointed(store, name, pointer, trust, allow_unsigned=allow_unsigned)
+    verified = verify_manifest(store, name, pointer.version, trust, allow_unsigned=allow_unsigned)
+    _check_pointer(pointer, verified)
     return _load(store, verified, embedder, mmap=mmap)
 
 
@@ -318,12 +320,6 @@ def _require_names(name: str, alias: str) -> None:
         layout.alias_path(name, alias)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-
-
-def _pointed(store: Store, name: str, pointer: AliasPointer, trust: TrustStore, *, allow_unsigned: bool) -> Verified:
-    verified = verify_manifest(store, name, pointer.version, trust, allow_unsigned=allow_unsigned)
-    _check_pointer(pointer, verified)
-    return verified
 
 
 def _check_pointer(pointer: AliasPointer, verified: Verified) -> None:
