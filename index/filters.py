@@ -87,6 +87,11 @@ class Filters:
         """Prepares the filters of a version."""
         return cls(chunks, documents)
 
+    @property
+    def document_of(self) -> npt.NDArray[np.int64]:
+        """Row of its document for each chunk."""
+        return self.fields.document_of
+
     def select(self, where: Where, now: datetime | None = None) -> Selection | None:
         """Returns which rows pass every filter; None where there is no filter.
 

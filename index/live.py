@@ -30,7 +30,7 @@ from corpus.seams import Embedder, Vectors
 from corpus.storage import Store, open_store
 from corpus.types import utc_now
 from index import layout
-from index.pointer import AliasPointer, checked_pointer
+from index.pointer import AliasPointer
 from index.reader import Hit, IndexReader, open_pointer, require_pointer
 from index.signing import TrustStore
 
@@ -125,10 +125,7 @@ def follow_index(  # noqa: PLR0913 - what `open_index` takes, and how to follow
     store = open_store(home) if isinstance(home, str) else home
     shared = None if embedder is None else _Shared(embedder)
 
-    def pointed(data: bytes) -> tuple[AliasPointer, bool]:
-        return checked_pointer(data, name, alias, trust, allow_unsigned=allow_unsigned)
-
-    def opener(pointer: AliasPointer, signed: bool) -> IndexReader:  # noqa: FBT001 - what `pointed` returned
+    def opener(pointer: AliasPointer, signed: bool) -> IndexReader:  # noqa: FBT001 - what `read` returned
         return open_pointer(
             store,
             name,
@@ -141,8 +138,10 @@ def follow_index(  # noqa: PLR0913 - what `open_index` takes, and how to follow
             seen=seen,
         )
 
-    require_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
-    live = LiveIndex(store, name, alias, pointed, opener, on_event)
+    def read() -> tuple[AliasPointer, bool]:
+        return require_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
+
+    live = LiveIndex(store, name, alias, read, opener, on_event)
     if poll_s is not None:
         live._start(poll_s)
     return live
@@ -156,19 +155,19 @@ class LiveIndex:
         store: Store,
         name: str,
         alias: str,
-        pointed: Callable[[bytes], tuple[AliasPointer, bool]],
+        read: Callable[[], tuple[AliasPointer, bool]],
         opener: Callable[[AliasPointer, bool], IndexReader],
         on_event: Callable[[LiveEvent], None] | None,
     ) -> None:
         self._store, self._name, self._alias = store, name, alias
-        self._pointed, self._opener, self._on_event = pointed, opener, on_event
+        self._read, self._opener, self._on_event = read, opener, on_event
         self._checking = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._retry_at, self._wait_s = 0.0, 0.0
         self._retired: IndexReader | None = None
-        self._seen = store.read_bytes(layout.alias_path(name, alias))
-        pointer, signed = pointed(self._seen)
+        pointer, signed = read()
+        self._seen: bytes | None = None  # the first look compares, and finds the version that serves
         reader = opener(pointer, signed)
         self._reader: IndexReader | None = reader
         self._status = LiveStatus(
@@ -256,8 +255,8 @@ class LiveIndex:
                 return
             if data != self._seen:
                 self._seen, self._wait_s = data, 0.0
-            pointer = AliasPointer.from_bytes(data)
-            self._take(*self._pointed(data))
+            pointer, signed = self._read()
+            self._take(pointer, signed)
         # Whatever it is, the old version goes on; a thread that died of it would never see the alias move again.
         except Exception as error:  # noqa: BLE001
             self._refuse(pointer, error)
