@@ -46,9 +46,11 @@ def corpus_reembed() -> None:
     @task
     def estimate(*, params: dict[str, Any]) -> ReceiptJson:
         """Says how much there is to do, before anything is done."""
+        from ingestion.observing import begin
         from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
+        begin(open_runtime(), "reembed", params["contract"], run_key())
         return reembed.estimate(open_runtime(), params["contract"], model=params["model"]).to_json()
 
     @task

@@ -17,6 +17,7 @@ from corpus.errors import CatalogError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from ingestion.isolation import Preparation
+from ingestion.observing import begin, leave_figures
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
@@ -106,6 +107,7 @@ def reembed(
         A receipt whose counts of segments and texts are in its figures.
     """
     run_id = new_run_id()
+    begin(runtime, "reembed", contract_name, run_id)
     receipts = [
         reembedding.embed_segment(runtime, contract_name, run_id, segment, model=model, progress=progress)
         for segment in reembedding.pending(runtime, contract_name, model=model)
@@ -125,6 +127,7 @@ def _closing(runtime: Runtime, run_id: str) -> Iterator[None]:
         with suppress(CatalogError), runtime.catalog.transaction() as tx:
             if runs.get(tx, run_id) is not None:
                 runs.finish(tx, run_id, state="failed", receipt={"error": str(error) or type(error).__name__})
+        leave_figures(runtime)
         raise
 
 

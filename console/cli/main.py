@@ -24,6 +24,7 @@ from console.cli import (
     ingest,
     init,
     lineage,
+    metrics,
     origin,
     quality,
     quarantine,
@@ -69,6 +70,7 @@ NOUNS = (
     lineage,
     audit,
     reconcile,
+    metrics,
     doctor,
     version,
 )

@@ -18,6 +18,7 @@ from corpus.types import SourceRef, utc_now
 from ingestion import staging
 from ingestion.embedding import require_same_model
 from ingestion.examine import Tools, limited_key, sidecar_digest, state_key, unread_key
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.families import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
@@ -25,6 +26,7 @@ from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_o
 from ingestion.toolkit import asks_paraphrase, tools_of
 
 
+@observed("ingest", begins=True)
 def acquire(
     runtime: Runtime,
     contract_name: str,

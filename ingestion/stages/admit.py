@@ -28,6 +28,7 @@ from corpus.ids import canonical_json
 from corpus.receipts import Receipt
 from corpus.types import Outcome, utc_now
 from ingestion import drifting, profiling, reports, staging
+from ingestion.observing import observed
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 
@@ -35,6 +36,7 @@ _COLUMNS = ("doc_id", "digital_source_type", "origin_basis")
 _MOST_REASONS = 5
 
 
+@observed("ingest")
 def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[str]) -> Receipt:
     """Judges a run as a whole.
 

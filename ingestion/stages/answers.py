@@ -26,6 +26,7 @@ from ingestion.answerlog import AUTO, open_log
 from ingestion.keeping import Keeping
 from ingestion.lineage.remember import refresh, remember_answers
 from ingestion.lineage.retrieved import located
+from ingestion.observing import observed
 from ingestion.runtime import Runtime
 from ingestion.servedchunks import in_version
 from ingestion.standing import standing_rows
@@ -52,6 +53,7 @@ class _Tally:
     keys: list[npt.NDArray[np.uint64]] = field(default_factory=list)
 
 
+@observed("answers", begins=True, ends=True)
 def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> Receipt:
     """Registers a file of served answers.
 

@@ -18,6 +18,7 @@ from index import layout
 from index.pointer import version_numbers
 from index.release import project_alias
 from ingestion.embedding import vectors_path
+from ingestion.observing import observed
 from ingestion.runtime import Runtime
 from ingestion.stages.release import is_projected
 from ingestion.toolkit import source_of
@@ -26,6 +27,7 @@ GRACE = timedelta(days=7)
 """No run is expected to work longer than this between writing a file and referring to it."""
 
 
+@observed("reconcile", begins=True, ends=True)
 def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, grace: timedelta = GRACE) -> Receipt:
     """Repairs and compares one contract's index.
 

@@ -18,6 +18,7 @@ from index.reembed import DEFAULT_RATES, tokens_per_second
 from index.reembed import estimate as price
 from ingestion.embedding import describe, open_embedder
 from ingestion.embedding import embed_segment as vectors_of_segment
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.stages import release
@@ -83,6 +84,7 @@ def _tokens(runtime: Runtime, segment: str) -> list[int]:
     return tokens
 
 
+@observed("reembed")
 def embed_segment(
     runtime: Runtime,
     contract_name: str,
@@ -115,6 +117,7 @@ def embed_segment(
     )
 
 
+@observed("reembed", ends=True)
 def cut_over(
     runtime: Runtime,
     contract_name: str,

@@ -20,11 +20,13 @@ from index import layout
 from index.pointer import read_pointer
 from ingestion.candidate import Candidate
 from ingestion.embedding import describe
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import recognised
 
 
+@observed("release", begins=True, ends=True)
 def release(
     runtime: Runtime,
     contract_name: str,
@@ -78,6 +80,7 @@ def release(
     return _receipt(candidate, run_id, "published", version)
 
 
+@observed("release", begins=True, ends=True)
 def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reason: str) -> Receipt:
     """Points an alias to a version that is there: promote, or roll back.
 

@@ -15,6 +15,7 @@ from corpus.errors import IntegrityError
 from corpus.receipts import Counts, Receipt
 from ingestion import profiling, staging
 from ingestion.lineage.remember import refresh
+from ingestion.observing import observed
 from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
 from ingestion.snapshot import mark_of
@@ -23,6 +24,7 @@ _SUMMED = ("chunks", "embedded", "embed_seconds")
 _RARE = ("overtaken", *COUNTED)
 
 
+@observed("ingest", ends=True)
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:
     """Closes an ingest run.
 

@@ -22,6 +22,7 @@ from corpus.types import Outcome, utc_now
 from ingestion import staging
 from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
 from ingestion.lineage import remember as lineage
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.remember import counted, remember
 from ingestion.runtime import Runtime
@@ -41,6 +42,7 @@ _STATES = {
 }
 
 
+@observed("ingest")
 def stage(
     runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS
 ) -> Receipt:
