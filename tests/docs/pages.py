@@ -24,6 +24,9 @@ STORY = (
     "docs/lineage.md",
     "docs/operations.md",
     "docs/contamination.md",
+    "docs/openlineage.md",
+    "docs/monitoring.md",
+    "docs/backup.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
