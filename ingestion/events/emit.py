@@ -30,6 +30,9 @@ EVENTS = Path("openlineage") / "events.jsonl"
 PARENT = "OPENLINEAGE_PARENT_ID"
 """OpenLineage's own variable: `namespace/job/run id` of the run that starts ours."""
 
+_QUIET = {"facets": {"source_code_location": {"disabled": True}}}
+"""The client would add the `origin` of the git repository around it: not our source, and it may hold a token."""
+
 _log = logging.getLogger(__name__)
 _failed: set[str] = set()
 
@@ -87,10 +90,10 @@ def _client(project: Path) -> Any:
     from openlineage.client.transport.file import FileConfig, FileTransport  # noqa: PLC0415
 
     if _configured():
-        return OpenLineageClient()
+        return OpenLineageClient(config=_QUIET)
     path = project / EVENTS
     path.parent.mkdir(parents=True, exist_ok=True)
-    return OpenLineageClient(transport=FileTransport(FileConfig(log_file_path=str(path), append=True)))
+    return OpenLineageClient(transport=FileTransport(FileConfig(log_file_path=str(path), append=True)), config=_QUIET)
 
 
 def _configured() -> bool:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -27,7 +28,7 @@ from referencing import Registry, Resource
 from corpus.errors import ConfigurationError, ContractBlocked
 from corpus.settings import Settings
 from ingestion import pipeline
-from ingestion.events import emit, facets
+from ingestion.events import describe, emit, facets
 from ingestion.stages import answers, reconcile, release
 
 NOTHING_TO_READ = "Please enable JavaScript to continue.\nSign in to continue.\nAll rights reserved.\n"
@@ -114,6 +115,41 @@ def test_the_rules_of_the_contract_are_standard_assertions(lined: Project) -> No
     assert [item["name"] for item in found] == [rule["name"] for rule in report["rules"]]
     assert {item["success"] for item in found} == {True}
     assert all(item["actual"] == "0 documents fail" for item in found)
+
+
+@pytest.mark.parametrize("configured", [False, True])
+def test_the_repository_around_a_run_is_not_told(
+    lined: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, configured: bool
+) -> None:
+    """OpenLineage's client reads the remote of the repository that it runs in, credentials and all."""
+    git = tmp_path / ".git"
+    git.mkdir()
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "config").write_text('[remote "origin"]\n\turl = https://ada:s3cr3t-token@git.example.org/corpus.git\n')
+    if configured:
+        place = lined.folder / emit.EVENTS
+        place.parent.mkdir()
+        said = f"transport: {{type: file, append: true, log_file_path: {place}}}\n"
+        (tmp_path / "openlineage.yml").write_text(said)
+    reconcile.reconcile(lined.runtime, NAME)
+    assert len(events(lined)) == 2
+    assert "s3cr3t" not in json.dumps(events(lined))
+
+
+@pytest.mark.parametrize(
+    ("root", "named"),
+    [
+        ("s3://key:s3cr3t@bucket/docs/kb", ("s3://bucket", "docs/kb")),
+        ("https://ada:s3cr3t@example.org:8443/docs/", ("https://example.org:8443", "docs")),
+        ("file:///srv/docs", ("file", "/srv/docs")),
+        ("/srv/docs", ("file", "/srv/docs")),
+        ("gs://bucket", ("gs://bucket", "/")),
+    ],
+)
+def test_a_source_is_named_without_credentials(lined: Project, root: str, named: tuple[str, str]) -> None:
+    contract = lined.runtime.contract(NAME)
+    moved = replace(contract, source=replace(contract.source, root=root))
+    assert describe.source_of(lined.runtime, moved) == named
 
 
 def test_a_document_that_fails_a_rule_is_counted_and_not_quoted(lined: Project) -> None:

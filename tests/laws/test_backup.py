@@ -122,8 +122,9 @@ def test_the_other_order_loses_and_says_so_and_is_mended(
     assert project.ingest().figures["version"] == 2
     copy_catalog(home / "catalog.db", tmp_path / "catalog.db")
     restored = restore(project, tmp_path / "restored", tmp_path / "catalog.db", tmp_path / "home.tar")
-    assert main(["doctor", "--skip-models", "--project", str(restored.folder)]) == 1
-    assert "handbook live -> v000002, which is not in the home" in " ".join(capsys.readouterr().out.split())
+    capsys.readouterr()
+    assert main(["doctor", "--skip-models", "--json", "--project", str(restored.folder)]) == 1
+    assert "handbook live -> v000002, which is not in the home" in capsys.readouterr().out
     assert reconcile.reconcile(restored.runtime, NAME).figures["lost_segments"]
     receipt = restored.ingest()
     assert (receipt.figures["status"], receipt.counts.indexed > 0) == ("published", True)
@@ -149,6 +150,7 @@ def test_the_commands_of_the_page_dump_and_restore_postgresql(
     for block in blocks:
         subprocess.run(["bash", "-euc", block], cwd=tmp_path, env={**os.environ, **named}, check=True)
     before = project.states()
+    project.runtime.catalog.close()
     project.settings = project.settings.model_copy(update={"catalog_url": empty_postgres_url})
     catalog = open_catalog(empty_postgres_url)
     catalog.check()
@@ -159,6 +161,7 @@ def test_the_commands_of_the_page_dump_and_restore_postgresql(
     assert project.ingest().counts.indexed == 1
     with project.runtime.catalog.reading() as tx:
         assert audit.verify(tx).broken_at is None
+    project.runtime.catalog.close()
 
 
 def _libpq(url: str) -> str:
