@@ -32,12 +32,15 @@ PARENT = "OPENLINEAGE_PARENT_ID"
 
 
 def tell_parent(context: Any) -> None:
-    """Names the run of this task for our own OpenLineage events, where Airflow's provider emits one for it."""
+    """Names the DAG run for our own OpenLineage events, where Airflow's provider emits some for it.
+
+    The DAG run and not the task: a run of ours spans several tasks, and has one parent.
+    """
     try:
-        from airflow.providers.openlineage.plugins.macros import lineage_parent_id  # noqa: PLC0415 - an extra
+        from airflow.providers.openlineage.plugins.macros import lineage_root_parent_id  # noqa: PLC0415 - an extra
     except ImportError:
         return
-    os.environ[PARENT] = lineage_parent_id(context["ti"])
+    os.environ[PARENT] = lineage_root_parent_id(context["ti"])
 
 
 TASK_DEFAULTS: dict[str, Any] = {
