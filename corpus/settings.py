@@ -83,6 +83,19 @@ class Settings(BaseSettings):
         default=2048, ge=256, description="Memory, in MB, that a worker which reads documents may have."
     )
     actor: str = Field(default_factory=_login, description="Who acts, for the audit log.")
+    log_format: Literal["off", "text", "json"] = Field(
+        default="off", description="Logs of runs and stages on stderr: json for one object a line, text for people."
+    )
+    metrics_file: str = Field(
+        default="",
+        description="File that each run leaves its figures in, in Prometheus text form; empty for none.",
+    )
+    openlineage: bool = Field(
+        default=False, description="Emit OpenLineage events of runs; needs the extra openlineage."
+    )
+    openlineage_namespace: str = Field(
+        default="stemma", min_length=1, description="OpenLineage namespace of our jobs and data sets."
+    )
 
     def locate(self, place: str) -> str:
         """Returns a folder or URL as it is meant: a relative folder starts at the project."""

@@ -78,9 +78,11 @@ def corpus_reembed() -> None:
     @task
     def estimate(*, params: dict[str, Any]) -> ReceiptJson:
         """Says how much there is to do, before anything is done."""
+        from ingestion.observing import begin
         from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
+        begin(open_runtime(), "reembed", params["contract"], run_key())
         options = {key: params[key] for key in ("model", "rate", "price_per_million_tokens")}
         return reembed.estimate(open_runtime(), params["contract"], **options).to_json()
 

@@ -6,6 +6,7 @@ files on `sys.path`, so the name must be nobody else's.
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
@@ -28,8 +29,25 @@ RETRYABLE = tuple(
 )
 """The errors whose `retryable` is set. Any other fails at once: trying again would only hide it for longer."""
 
+PARENT = "OPENLINEAGE_PARENT_ID"
+"""OpenLineage's own variable for the run that ours is part of."""
+
+
+def tell_parent(context: Any) -> None:
+    """Names the DAG run for our own OpenLineage events, where Airflow's provider emits some for it.
+
+    The DAG run and not the task: a run of ours spans several tasks, and has one parent.
+    """
+    try:
+        from airflow.providers.openlineage.plugins.macros import lineage_root_parent_id  # noqa: PLC0415 - an extra
+    except ImportError:
+        return
+    os.environ[PARENT] = lineage_root_parent_id(context["ti"])
+
+
 TASK_DEFAULTS: dict[str, Any] = {
     "owner": "stemma",
+    "pre_execute": tell_parent,
     "retries": 2,
     "retry_delay": timedelta(seconds=30),
     "retry_policy": ExceptionRetryPolicy(

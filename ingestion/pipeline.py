@@ -19,6 +19,7 @@ from corpus.receipts import Receipt
 from index.pacing import parse_rate
 from ingestion.erasure.left import complete_left
 from ingestion.isolation import Preparation
+from ingestion.observing import begin, leave_figures
 from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
@@ -121,6 +122,7 @@ def reembed(
     if rate:
         parse_rate(rate)  # before anything is opened
     run_id = new_run_id()
+    begin(runtime, "reembed", contract_name, run_id)
     with _closing(runtime, run_id):
         reembedding.begin(runtime, contract_name, run_id, model=model, mode=mode)
         ahead = int(reembedding.estimate(runtime, contract_name, model).figures["distinct_texts"])
@@ -146,6 +148,7 @@ def _closing(runtime: Runtime, run_id: str) -> Iterator[None]:
         with suppress(CatalogError), runtime.catalog.transaction() as tx:
             if runs.get(tx, run_id) is not None:
                 runs.finish(tx, run_id, state="failed", receipt={"error": str(error) or type(error).__name__})
+        leave_figures(runtime)
         raise
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from contracts.load import load_contract
 from contracts.model import Contract
+from corpus import logs
 from corpus.catalog.session import Catalog, open_catalog
 from corpus.errors import ConfigurationError
 from corpus.settings import Settings, load_settings
@@ -104,6 +105,7 @@ def open_runtime(settings: Settings | None = None) -> Runtime:
         CatalogError: The catalog cannot be reached.
     """
     settings = settings or load_settings()
+    logs.configure(settings.log_format)
     store = open_store(settings.home)
     if store.is_local:
         _make_home(Path(settings.home))

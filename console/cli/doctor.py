@@ -14,7 +14,7 @@ from console.cli.session import Session
 from corpus.errors import EXIT_FINDINGS, EXIT_OK
 
 if TYPE_CHECKING:
-    from console.cli.health import Check
+    from console.cli.checks import Check
 
 SkipModelsOption = Annotated[bool, typer.Option("--skip-models", help="Do not load the embedding models (seconds).")]
 
@@ -27,7 +27,8 @@ def register(app: typer.Typer) -> None:
 def doctor(session: Session, skip_models: SkipModelsOption = False) -> Result:  # noqa: FBT002 - a flag
     """Check whether environment and project can work.
 
-    Looks at Python, packages, project, keys, catalog, contracts and models; each trouble comes with its next step.
+    Looks at Python, packages, project, home, disk, clock, keys, catalog, signatures, Airflow's keys, contracts and
+    models; each trouble comes with its next step.
 
     Ends with exit code 1 if a check fails; a warning does not.
     """

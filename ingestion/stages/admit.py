@@ -29,6 +29,7 @@ from corpus.receipts import Receipt
 from corpus.types import Outcome, utc_now
 from ingestion import drifting, profiling, reports, staging
 from ingestion.erasure.left import adding
+from ingestion.observing import observed
 from ingestion.runtime import Runtime
 from ingestion.standing import standing_rows
 
@@ -36,6 +37,7 @@ _COLUMNS = ("doc_id", "digital_source_type", "origin_basis")
 _MOST_REASONS = 5
 
 
+@observed("ingest")
 @adding
 def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[str]) -> Receipt:
     """Judges a run as a whole.

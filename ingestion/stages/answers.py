@@ -27,6 +27,7 @@ from ingestion.erasure.left import adding
 from ingestion.keeping import Keeping
 from ingestion.lineage.remember import refresh, remember_answers
 from ingestion.lineage.retrieved import located
+from ingestion.observing import observed
 from ingestion.runtime import Runtime
 from ingestion.servedchunks import in_version
 from ingestion.standing import standing_rows
@@ -53,6 +54,7 @@ class _Tally:
     keys: list[npt.NDArray[np.uint64]] = field(default_factory=list)
 
 
+@observed("answers", begins=True, ends=True)
 @adding
 def import_answers(runtime: Runtime, path: Path, *, file_format: str = AUTO) -> Receipt:
     """Registers a file of served answers.

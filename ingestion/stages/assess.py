@@ -27,6 +27,7 @@ from ingestion.examine import UNDECIDED, Examined, examine
 from ingestion.isolation import workers_for
 from ingestion.judge import judge
 from ingestion.marking import with_marks
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
@@ -36,6 +37,7 @@ from ingestion.toolkit import asks_paraphrase, tools_of
 Overrides = Mapping[tuple[str, str], OverrideRecord]
 
 
+@observed("ingest")
 @adding
 def assess(
     runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS

@@ -20,6 +20,7 @@ from index.signing import load_signer
 from ingestion.embedding import vectors_path
 from ingestion.erasure.left import complete_left
 from ingestion.erasure.receipt import restore_refusals
+from ingestion.observing import observed
 from ingestion.runtime import Runtime
 from ingestion.stages import tombstone
 from ingestion.stages.release import is_projected
@@ -29,6 +30,7 @@ GRACE = timedelta(days=7)
 """No run is expected to work longer than this between writing a file and referring to it."""
 
 
+@observed("reconcile", begins=True, ends=True)
 def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, grace: timedelta = GRACE) -> Receipt:
     """Repairs and compares one contract's index.
 

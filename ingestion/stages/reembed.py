@@ -22,6 +22,7 @@ from ingestion.embedding import Embedded, describe, open_embedder
 from ingestion.embedding import embed_segment as vectors_of_segment
 from ingestion.erasure.left import adding
 from ingestion.migrating import note_rate
+from ingestion.observing import observed
 from ingestion.pacing import UNPACED, Pace, Paced
 from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
@@ -178,6 +179,7 @@ def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -
     )
 
 
+@observed("reembed")
 @adding
 def embed_segments(
     runtime: Runtime,
@@ -255,6 +257,7 @@ def _pace(runtime: Runtime, contract_name: str, space: EmbedderRecord, rate: str
     return Paced(catalog=runtime.catalog, contract=contract_name, space=space.fingerprint, rate=parse_rate(rate))
 
 
+@observed("reembed", ends=True)
 def cut_over(
     runtime: Runtime,
     contract_name: str,

@@ -25,6 +25,7 @@ from corpus.types import Finding, Outcome, utc_now
 from ingestion import drifting, staging
 from ingestion.erasure.left import adding
 from ingestion.judge import holds_back
+from ingestion.observing import observed
 from ingestion.relations.displaced import entry_of, row_of, rows_of, standing_row
 from ingestion.relations.families import CONFLICT, HOLDING, SUPERSEDED, Place, places
 from ingestion.relations.neighbours import COLUMNS, compare_with_corpus, newcomer_of, recent, relatives
@@ -34,6 +35,7 @@ from ingestion.relations.twins import Copy, Likeness, Newcomer, bursts, compare_
 from ingestion.runtime import Runtime
 
 
+@observed("ingest")
 @adding
 def relate(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[str]) -> Receipt:
     """Compares the documents of a run with each other and with those that stand.

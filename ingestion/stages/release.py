@@ -22,12 +22,14 @@ from index.pointer import read_pointer
 from ingestion.candidate import Candidate
 from ingestion.embedding import release_space
 from ingestion.erasure.left import adding, left
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import recognised
 from ingestion.waiting import waiting_for
 
 
+@observed("release", begins=True, ends=True)
 @adding
 def release(
     runtime: Runtime,
@@ -89,6 +91,7 @@ def release(
     return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version)})
 
 
+@observed("release", begins=True, ends=True)
 @adding
 def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reason: str) -> Receipt:
     """Points an alias to a version that is there: promote, or roll back.

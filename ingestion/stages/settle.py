@@ -16,6 +16,7 @@ from corpus.receipts import Counts, Receipt
 from ingestion import profiling, staging
 from ingestion.erasure.left import adding
 from ingestion.lineage.remember import refresh
+from ingestion.observing import observed
 from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
 from ingestion.snapshot import mark_of
@@ -24,6 +25,7 @@ _SUMMED = ("chunks", "embedded", "embed_seconds")
 _RARE = ("overtaken", "also_embedded", "left_to_reembed", *COUNTED)
 
 
+@observed("ingest", ends=True)
 @adding
 def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence[Receipt]) -> Receipt:
     """Closes an ingest run.

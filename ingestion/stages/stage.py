@@ -24,6 +24,7 @@ from ingestion.embedding import Embedded, embed_segment, open_embedder, require_
 from ingestion.erasure.left import adding
 from ingestion.lineage import remember as lineage
 from ingestion.migrating import AlsoEmbedded, also_embed, note_rate
+from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.remember import counted, remember
 from ingestion.runtime import Runtime
@@ -43,6 +44,7 @@ _STATES = {
 }
 
 
+@observed("ingest")
 @adding
 def stage(
     runtime: Runtime, contract_name: str, run_id: str, shard: str, *, progress: Progress = NO_PROGRESS

@@ -30,6 +30,9 @@ STORY = (
     "docs/releases.md",
     "docs/erasure.md",
     "docs/reader.md",
+    "docs/openlineage.md",
+    "docs/monitoring.md",
+    "docs/backup.md",
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
