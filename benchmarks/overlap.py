@@ -99,14 +99,20 @@ def chunked(texts: dict[str, str]) -> list[tuple[str, str]]:
     chunks: dict[str, str] = {}
     for name, text in sorted(texts.items()):
         words: list[str] = []
-        for paragraph in (*text.split("\n\n"), ""):
-            more = paragraph.split()
-            if words and (not paragraph or len(words) + len(more) > MOST_WORDS):
+        for part in (*_parts(text), []):
+            if words and (not part or len(words) + len(part) > MOST_WORDS):
                 joined = " ".join(words)
                 chunks[f"{name}#{text_digest(joined)[:16]}"] = joined
                 words = []
-            words += more[:MOST_WORDS]
+            words += part
     return list(chunks.items())
+
+
+def _parts(text: str) -> Iterator[list[str]]:
+    """Yields the words of each paragraph; a long one in pieces."""
+    for paragraph in text.split("\n\n"):
+        words = paragraph.split()
+        yield from (words[start : start + MOST_WORDS] for start in range(0, len(words), MOST_WORDS))
 
 
 def side(chunks: list[tuple[str, str]], model: str, factory: str = "Flat") -> Side:
