@@ -83,6 +83,11 @@ def ask_once(settings: Settings, model: str) -> str:
     return f"{client.endpoint.dimension} numbers from {client}, which says {client.answered_as or 'no name'}"
 
 
+def declared_price(settings: Settings, model: str) -> float:
+    """Returns what a model costs per million tokens: what its endpoint declares, nothing for one that runs here."""
+    return (endpoint_of(settings, model).price_per_million_tokens or 0.0) if model.startswith(REMOTE) else 0.0
+
+
 def endpoint_of(settings: Settings, model: str) -> Endpoint:
     """Returns the endpoint that a `remote:` name stands for.
 

@@ -10,7 +10,6 @@ Reads only. Manifests are verified before anything in a version is believed; eve
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from corpus.catalog.records import VersionRecord
+    from index.filters import Where
     from ingestion.history.blame import Blame
     from ingestion.history.changes import Difference
     from ingestion.history.contents import Contents, Filter
@@ -99,7 +99,7 @@ class Queries:
         alias: str = "live",
         against: str | int | None = None,
         k: int = 5,
-        where: Mapping[str, Sequence[str]] | None = None,
+        where: Where | None = None,
     ) -> Replay:
         """Asks an old version again, beside what serves now (`ingestion.history.replay.Then` says how it is named)."""
         from ingestion.history.replay import Then, replay  # noqa: PLC0415

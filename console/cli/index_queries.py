@@ -9,7 +9,7 @@ import typer
 
 from console.cli import render, render_history, render_index
 from console.cli.command import Json, Result, command
-from console.cli.session import Session, pairs
+from console.cli.session import Session
 from console.cli.versions import version_row
 from corpus.errors import EXIT_FINDINGS, EXIT_INTEGRITY, EXIT_OK
 
@@ -200,11 +200,9 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
     where: WhereOption = None,
 ) -> Result:
     """Ask an old version again, beside what serves now, and say what explains each difference."""
-    from ingestion.history.opened import moment_of  # noqa: PLC0415 - help must not load it
+    from index.filters import parse_where  # noqa: PLC0415 - help must not load it
+    from ingestion.history.opened import moment_of  # noqa: PLC0415
 
-    filters: dict[str, list[str]] = {}
-    for field, value in pairs(where or [], "--where"):
-        filters.setdefault(field, []).append(value)
     found = _queries(session, name).replay(
         text,
         version=version,
@@ -213,7 +211,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one parameter for each option of the com
         alias=alias,
         against=against,
         k=k,
-        where=filters,
+        where=parse_where(where or []),
     )
     return Result(data=render.record(found), view=render_history.replay)
 

@@ -6,7 +6,6 @@ under `NAME/DOCUMENT` or `NAME/CHUNK`, an erasure under a digest of the document
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from corpus.catalog import rows
 from corpus.catalog.records import AuditRecord
 from corpus.catalog.tables import AuditRow
+from corpus.ids import tomb_digest
 from index.layout import version_name
 
 APPROVING = ("version.approve",)
@@ -80,13 +80,8 @@ def _subjects(name: str, doc_ids: Iterable[str]) -> dict[str, str]:
     """Returns the subjects under which the audit log may speak of documents, to what they are."""
     found: dict[str, str] = {}
     for doc_id in doc_ids:
-        found |= {f"{name}/{doc_id}": doc_id, _buried(name, doc_id): doc_id}
+        found |= {f"{name}/{doc_id}": doc_id, tomb_digest(name, doc_id): doc_id}
     return found
-
-
-def _buried(name: str, doc_id: str) -> str:
-    """Returns the digest under which an erased document is remembered."""
-    return hashlib.sha256(f"tombstone\0{name}\0{doc_id}".encode()).hexdigest()
 
 
 def _acts(tx: Session, actions: tuple[str, ...], subjects: tuple[str, ...]) -> tuple[Act, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,11 +12,12 @@ from corpus.errors import ConfigurationError, FingerprintMismatch
 from corpus.naming import nearest
 from corpus.seams import Embedder
 from index import lookup
-from index.embedders.registry import load_embedder
+from index.filters import Where
 from index.layout import version_name
 from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore
 from ingestion.history.opened import History, open_history
+from ingestion.models import load_model
 from ingestion.runtime import Runtime
 
 DEEP = 1_000
@@ -78,7 +79,7 @@ class Replay:
     name: str
     query: str
     k: int
-    where: Mapping[str, Sequence[str]]
+    where: Where
     then: int
     now: int
     how: str
@@ -124,7 +125,7 @@ def replay(
     *,
     against: str | int | None = None,
     k: int = 5,
-    where: Mapping[str, Sequence[str]] | None = None,
+    where: Where | None = None,
 ) -> Replay:
     """Asks an old version again, and the one that serves now, and explains what differs.
 
@@ -156,7 +157,7 @@ def replay(
         name=name,
         query=text,
         k=k,
-        where={field: tuple(values) for field, values in (where or {}).items()},
+        where=dict(where or {}),
         then=old.number,
         now=new.number,
         how=f"answer {then.answer}, {how}" if then.answer else how,
@@ -212,7 +213,7 @@ def _then(history: History, then: Then, logged: str | None) -> tuple[VersionReco
     return history.before(history.resolve(then.alias)), f"the version that {then.alias} follows"
 
 
-def _asked(runtime: Runtime, record: VersionRecord, text: str, k: int, where: Mapping[str, Sequence[str]]) -> _Side:
+def _asked(runtime: Runtime, record: VersionRecord, text: str, k: int, where: Where) -> _Side:
     if record.state == "retired":
         raise ConfigurationError(
             f"{record.name} {version_name(record.number)} is not kept any more, so nothing can be asked of it. See "
@@ -248,7 +249,7 @@ def embedder_of(runtime: Runtime, record: VersionRecord) -> Embedder:
             f"the catalog does not know the model of {record.name} {version_name(record.number)} "
             f"({record.embedder_fingerprint[:12]}). Was the version copied from another home?"
         )
-    return load_embedder(space.model, revision=space.revision or None, precision=runtime.settings.precision)
+    return load_model(runtime, space.model, space.revision or None, space.fingerprint)
 
 
 def _first(side: _Side, k: int) -> list[tuple[int, Hit]]:

@@ -22,6 +22,7 @@ from ingestion.embedding import Embedded, describe, open_embedder
 from ingestion.embedding import embed_segment as vectors_of_segment
 from ingestion.erasure.left import adding
 from ingestion.migrating import note_rate
+from ingestion.models import declared_price
 from ingestion.observing import observed
 from ingestion.pacing import UNPACED, Pace, Paced
 from ingestion.progress import NO_PROGRESS, Progress, Whole
@@ -81,7 +82,7 @@ def estimate(
         contract_name: Name of the contract.
         model: The target; None takes the contract's.
         rate: A limit that the re-embed will keep to, such as `50 chunks/s` or `20000 tokens/s`.
-        price_per_million_tokens: What a remote model costs; None for nothing.
+        price_per_million_tokens: What a remote model costs; None for what its endpoint declares.
 
     Returns:
         A receipt with the figures `segments`, `chunks` and `tokens` that have no vectors, `distinct_texts` and
@@ -92,7 +93,10 @@ def estimate(
     space = target(runtime, contract_name, model)
     found = pending(runtime, contract_name, model)
     limit = parse_rate(rate) if rate else None
-    figures = cost_of(runtime, space, found, rate=limit, price_per_million_tokens=price_per_million_tokens or 0.0)
+    price = price_per_million_tokens
+    if price is None:
+        price = declared_price(runtime.settings, space.model)
+    figures = cost_of(runtime, space, found, rate=limit, price_per_million_tokens=price)
     return Receipt(
         stage="estimate",
         contract=contract_name,
