@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from console.cli.render import COUNTS, Json, facts, next_step, origin, page, plain, size, table, when, word
+from console.cli.render_index import gates
 from corpus.errors import ConfigurationError
 
 LISTED = 8
@@ -34,6 +35,7 @@ def version(data: Json) -> RenderableType:
         "contract": f"{manifest['contract']['name']} {manifest['contract']['version']}",
         "contents": f"{contents['documents']} documents, {contents['chunks']} chunks, {contents['tokens']} tokens",
         "model": f"{data['model']}, {index['dimension']} numbers, {index['factory']}, {index['metric']}",
+        **({"index": index["reason"]} if index.get("reason") else {}),
         "runtime": ", ".join(f"{name} {value}" for name, value in sorted(manifest["runtime"].items())) or "not known",
         "recall@10": _recall(index),
         "canaries": f"{manifest['canaries']['count']} texts, sha256 {manifest['canaries']['sha256']}",
@@ -45,7 +47,7 @@ def version(data: Json) -> RenderableType:
         _titled("Origin", _origins(manifest["origin"], data["ai_share"])),
         _titled("Quality and freshness", _distributions(manifest)),
         _titled("Where every document of the run went", _balance(manifest["conservation"])),
-        _titled("Gates", _gates(manifest["gates"])),
+        _titled("Gates", gates(manifest["gates"])),
         _titled("Approvals", _acts(data["approvals"])) if data["approvals"] else None,
         _titled("Served", _served(data["served"])) if data["served"] else None,
         _titled("Fingerprints", facts({role: ref["digest"] for role, ref in manifest["fingerprints"].items()})),
@@ -104,13 +106,6 @@ def _distributions(manifest: Json) -> RenderableType:
 
 def _balance(counts: Json) -> RenderableType:
     return table(COUNTS, [[counts[name] for name in COUNTS]], numbers=COUNTS)
-
-
-def _gates(gates: Sequence[Json]) -> RenderableType:
-    rows = [
-        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in gates
-    ]
-    return table(("", "gate", "expected", "found"), rows)
 
 
 def _files(files: Mapping[str, Json]) -> RenderableType:
