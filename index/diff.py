@@ -190,12 +190,12 @@ def diff_versions(
         after: Manifest of the other.
         explain: Says why documents came or went; None tells it from files alone.
         touched: What the contract's changes can reach (`index.causes.Setting`).
-        after_folder: Where the files of the other are; empty for those of the published version of its number.
+        after_folder: Where the later one's files are; empty for those of the published version of its number.
     """
     tally = Tally()
     setting = setting_of(before, after, touched)
-    folders = (_folder(before), after_folder or _folder(after))
-    found = tuple(_stream(store, folders, setting, tally, explain))
+    folders = (folder_of(before), after_folder or folder_of(after))
+    found = tuple(stream_changes(store, folders, setting, tally, explain=explain))
     listed = {kind: tuple(item.doc_id for item in found if kind in item.kinds) for kind in KINDS}
     return VersionDiff(
         name=after.name,
@@ -260,35 +260,23 @@ class Tally:
         )
 
 
+def folder_of(manifest: Manifest) -> str:
+    """Returns the folder of a published version."""
+    return layout.version_path(manifest.name, manifest.number)
+
+
 def stream_changes(
-    store: Store,
-    before: Manifest,
-    after: Manifest,
-    setting: Setting,
-    tally: Tally,
-    *,
-    explain: Explain | None = None,
+    store: Store, folders: tuple[str, str], setting: Setting, tally: Tally, *, explain: Explain | None = None
 ) -> Iterator[DocumentChange]:
     """Yields every document that is not the same in both versions, by document id.
 
     Args:
         store: The home.
-        before: Manifest of the one version.
-        after: Manifest of the other.
+        folders: Where the files of the one version and of the other are (`folder_of`).
         setting: What differs as a whole (`setting_of`).
         tally: Counts what is yielded, and what is not because it is the same.
         explain: Says why documents came or went; asked for a few hundred at once.
     """
-    return _stream(store, (_folder(before), _folder(after)), setting, tally, explain)
-
-
-def _folder(manifest: Manifest) -> str:
-    return layout.version_path(manifest.name, manifest.number)
-
-
-def _stream(
-    store: Store, folders: tuple[str, str], setting: Setting, tally: Tally, explain: Explain | None
-) -> Iterator[DocumentChange]:
     window: list[DocumentChange | Absent] = []
     chunks: dict[str, ChunkCounts] = {}
     for doc_id, old, new, counts in _documents(store, folders):
@@ -389,19 +377,19 @@ def _compare(old: Chunks, new: Chunks) -> ChunkCounts:
 
 
 def _document_rows(store: Store, folder: str, stack: ExitStack) -> Iterator[tuple[str, Row]]:
-    for values in _tuples(store, folder, layout.DOCUMENTS, COLUMNS, stack):
+    for values in _tuples(store, f"{folder}/{layout.DOCUMENTS}", COLUMNS, stack):
         yield values[0], dict(zip(COLUMNS, values, strict=True))
 
 
 def _chunk_rows(store: Store, folder: str, stack: ExitStack) -> Iterator[tuple[str, Chunks]]:
-    rows = _tuples(store, folder, layout.CHUNKS, _CHUNK_COLUMNS, stack)
+    rows = _tuples(store, f"{folder}/{layout.CHUNKS}", _CHUNK_COLUMNS, stack)
     for doc_id, group in groupby(rows, key=lambda row: str(row[0])):
         yield doc_id, {row[1]: row[2:] for row in group}
 
 
-def _tuples(store: Store, folder: str, file: str, columns: list[str], stack: ExitStack) -> Iterator[tuple[Any, ...]]:
+def _tuples(store: Store, path: str, columns: list[str], stack: ExitStack) -> Iterator[tuple[Any, ...]]:
     """Yields rows as tuples, converted a column at a time, which is several times faster than row by row."""
-    handle = stack.enter_context(store.open(f"{folder}/{file}"))
+    handle = stack.enter_context(store.open(path))
     for batch in batches.stream_batches(handle, columns, _BATCH_ROWS):
         yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
 

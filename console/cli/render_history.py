@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from console.cli.render import COUNTS, Json, facts, next_step, origin, page, plain, size, table, when, word
+from console.cli.render_index import gates
 from corpus.errors import ConfigurationError
 
 LISTED = 8
@@ -34,6 +35,7 @@ def version(data: Json) -> RenderableType:
         "contract": f"{manifest['contract']['name']} {manifest['contract']['version']}",
         "contents": f"{contents['documents']} documents, {contents['chunks']} chunks, {contents['tokens']} tokens",
         "model": f"{data['model']}, {index['dimension']} numbers, {index['factory']}, {index['metric']}",
+        **({"index": index["reason"]} if index.get("reason") else {}),
         "runtime": ", ".join(f"{name} {value}" for name, value in sorted(manifest["runtime"].items())) or "not known",
         "recall@10": _recall(index),
         "canaries": f"{manifest['canaries']['count']} texts, sha256 {manifest['canaries']['sha256']}",
@@ -104,14 +106,6 @@ def _distributions(manifest: Json) -> RenderableType:
 
 def _balance(counts: Json) -> RenderableType:
     return table(COUNTS, [[counts[name] for name in COUNTS]], numbers=COUNTS)
-
-
-def gates(results: Sequence[Json]) -> RenderableType:
-    """Returns what each gate asked for and found."""
-    rows = [
-        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in results
-    ]
-    return table(("", "gate", "expected", "found"), rows)
 
 
 def _files(files: Mapping[str, Json]) -> RenderableType:

@@ -37,6 +37,14 @@ def versions(data: Json) -> RenderableType:
     return page(table(columns, rows, numbers=("documents", "chunks")), next_step(data))
 
 
+def gates(results: Sequence[Json]) -> RenderableType:
+    """Returns what each gate asked for and found."""
+    rows = [
+        (word("pass" if gate["passed"] else "fail"), gate["name"], gate["expected"], gate["actual"]) for gate in results
+    ]
+    return table(("", "gate", "expected", "found"), rows)
+
+
 def hits(data: Json) -> RenderableType:
     """Returns what a query found, best first."""
     head = Text(f"{plain(data['name'])} v{data['version']:06d}, {len(data['hits'])} hits", style="dim")

@@ -6,7 +6,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from console.cli.render import Json, facts, next_step, page, plain, size, table, when
-from console.cli.render_history import LISTED, gates
+from console.cli.render_index import LISTED, gates
 
 
 def waiting(data: Json) -> RenderableType:

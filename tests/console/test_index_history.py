@@ -86,6 +86,19 @@ def test_why_names_the_person_and_an_erasure(ingested: Any) -> None:
     assert (removed["doc_id"], removed["cause"]) == ("shipping.md", "erasure")
 
 
+def test_a_document_that_another_took_the_place_of(ingested: Any) -> None:
+    front = "---\nversion: '4'\nlast_validated_date: 2026-03-01\nsupersedes: refunds.md\n---\n"
+    ingested.write(
+        "refunds-new", "# Refunds\n\nA refund is possible within ninety days of delivery now.\n", front=front
+    )
+    ingested("ingest", NAME)
+    told = ingested.json("index", "why", NAME, "refunds.md")
+    assert told["state"] == "superseded"
+    assert "In its place stands refunds-new.md" in told["answer"]
+    causes = {item["doc_id"]: item["cause"] for item in ingested.json("index", "diff", NAME)["documents"]}
+    assert causes == {"refunds-new.md": "source", "refunds.md": "documents"}
+
+
 def test_blame_says_who_brought_a_chunk(changed: Any) -> None:
     index = _open(changed)
     stays = index.blame(_chunk(changed, "password reset"))
