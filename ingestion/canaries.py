@@ -6,7 +6,7 @@ differs between the runtime that computed the stored vectors and today's. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -98,7 +98,9 @@ def check_against(
 
 
 @contextmanager
-def guarded(runtime: Runtime, embedder: Embedder, subject: str) -> Iterator[None]:
+def guarded(
+    runtime: Runtime, embedder: Embedder, subject: str, worked: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
     """Checks the canaries after the model was at work, and before what it gave is written.
 
     The model that passed when it was opened may be another by now: a server that was changed, or weights in
@@ -108,6 +110,7 @@ def guarded(runtime: Runtime, embedder: Embedder, subject: str) -> Iterator[None
         runtime: The project.
         embedder: The model.
         subject: What is about to be written.
+        worked: Returns whether the model was at work at all.
 
     Raises:
         FingerprintMismatch: A vector is not where it was, here or already while the model was at work.
@@ -117,7 +120,8 @@ def guarded(runtime: Runtime, embedder: Embedder, subject: str) -> Iterator[None
     except FingerprintMismatch as error:
         _keep_midway(runtime, embedder, subject, error)
         raise
-    check_space(runtime, embedder, "write", subject)
+    if worked():
+        check_space(runtime, embedder, "write", subject)
 
 
 def _fresh(embedder: Embedder) -> Vectors:

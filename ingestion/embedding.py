@@ -8,6 +8,7 @@ was at work, before one vector is published.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,60 +181,129 @@ def embed_segment(
     prepared: str = "",
     pace: Pace = UNPACED,
 ) -> Embedded:
-    """Makes the vectors file of one segment, unless it is there.
+    """Makes the vectors file of one segment, unless it is there; arguments and errors are those of `embed_lot`."""
+    return embed_lot(runtime, embedder, (segment_id,), progress, prepared=prepared, pace=pace)[0]
+
+
+def embed_lot(
+    runtime: Runtime,
+    embedder: Embedder,
+    segment_ids: Sequence[str],
+    progress: Progress = NO_PROGRESS,
+    *,
+    prepared: str = "",
+    pace: Pace = UNPACED,
+) -> list[Embedded]:
+    """Makes the vectors files of some segments, of those that have none.
+
+    The canaries are asked once, after the model was at work for all of them and before the first file is published.
 
     Args:
         runtime: The project.
         embedder: The model, already checked.
-        segment_id: A segment whose chunks are published.
+        segment_ids: Segments whose chunks are published; their vectors have to fit into memory.
         progress: Told about each text embedded.
         prepared: A vectors file of the same space that an earlier stage of the run left; empty for none.
         pace: Says when the next texts may be embedded.
 
     Returns:
-        The record for the catalog, and what it took. Killed on the way, a later call goes on from what
+        Of each segment the record for the catalog, and what it took. Killed on the way, a later call goes on from what
         `ingestion.checkpoints` kept.
 
     Raises:
         FingerprintMismatch: The model gives other vectors than when its space was first used; nothing was written.
     """
-    with runtime.store.open(f"segments/{segment_id}/chunks.parquet") as handle:
-        table = batches.read_table(handle, ["text", "text_sha256", "token_count"])
-    digests: list[str] = table["text_sha256"].to_pylist()
-    path = vectors_path(embedder.fingerprint, segment_id)
-    cost = Cost()
-    if not _is_complete(runtime, path, digests):
+    lot = _Lot(runtime, embedder, _all_stored(runtime, prepared) if prepared else {})
+    try:
+        with guarded(runtime, embedder, ", ".join(segment_ids[:3]), worked=lot.worked):
+            for segment_id in segment_ids:
+                lot.make(segment_id, progress, pace)
+    except FingerprintMismatch:
+        for segment_id in segment_ids:
+            checkpoints.discard(runtime.store, embedder.fingerprint, segment_id)
+        raise
+    except BaseException:  # an interrupt too: what the model has done is not done again
+        lot.save()
+        raise
+    return [_published(runtime, embedder, item) for item in lot.made]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Made:
+    """Vectors of one segment that are not published yet; `known` is None where its file was there."""
+
+    segment_id: str
+    digests: list[str]
+    known: dict[str, Vectors] | None
+    cost: Cost
+
+
+class _Lot:
+    """Segments whose vectors are made together; a text that two of them hold is embedded once."""
+
+    def __init__(self, runtime: Runtime, embedder: Embedder, known: dict[str, Vectors]) -> None:
+        self._runtime = runtime
+        self._embedder = embedder
+        self._known = known
+        self._kept: list[Keep] = []
+        self._last = time.monotonic()
+        self.made: list[_Made] = []
+
+    def worked(self) -> bool:
+        """Returns whether any text went through the model."""
+        return any(item.cost.texts for item in self.made)
+
+    def make(self, segment_id: str, progress: Progress, pace: Pace) -> None:
+        """Makes the vectors of one more segment."""
+        store, space = self._runtime.store, self._embedder.fingerprint
+        with store.open(f"segments/{segment_id}/chunks.parquet") as handle:
+            table = batches.read_table(handle, ["text", "text_sha256", "token_count"])
+        digests: list[str] = table["text_sha256"].to_pylist()
+        made = _Made(segment_id=segment_id, digests=digests, known=None, cost=Cost())
+        self.made.append(made)
+        if _is_complete(self._runtime, vectors_path(space, segment_id), digests):
+            return
         texts = dict(zip(digests, table["text"].to_pylist(), strict=True))
-        known = {
-            **(_all_stored(runtime, prepared) if prepared else {}),
-            **_saved(runtime, embedder, segment_id, texts),
-            **_reuse(runtime, embedder.fingerprint, digests),
-        }
         tokens = dict(zip(digests, table["token_count"].to_pylist(), strict=True))
-        missing = {digest: (text, tokens[digest]) for digest, text in texts.items() if digest not in known}
-        keep = Keep(runtime.store, embedder.fingerprint, segment_id)
+        made.known = {
+            **{digest: self._known[digest] for digest in texts if digest in self._known},
+            **_saved(self._runtime, self._embedder, segment_id, texts),
+            **_reuse(self._runtime, space, digests),
+        }
+        missing = {digest: (text, tokens[digest]) for digest, text in texts.items() if digest not in made.known}
         if missing:
-            try:
-                with guarded(runtime, embedder, segment_id):
-                    known.update(embed_missing(embedder, missing, progress, pace=pace, cost=cost, keep=keep))
-            except FingerprintMismatch:
-                checkpoints.discard(runtime.store, embedder.fingerprint, segment_id)
-                raise
+            keep = Keep(store, space, segment_id)
+            self._kept.append(keep)
+            made.known.update(embed_missing(self._embedder, missing, progress, pace=pace, cost=made.cost, keep=keep))
+            self._known.update((digest, made.known[digest]) for digest in missing)
+        if time.monotonic() - self._last >= checkpoints.SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Saves what waits for the canaries, so that a kill costs little."""
+        for keep in self._kept:
+            keep.save()
+        self._last = time.monotonic()
+
+
+def _published(runtime: Runtime, embedder: Embedder, made: _Made) -> Embedded:
+    path = vectors_path(embedder.fingerprint, made.segment_id)
+    if made.known is not None:
         with runtime.store.scratch() as folder:
-            _write(folder / "vectors.parquet", digests, known, embedder.dimension)
-            _publish(runtime, path, folder / "vectors.parquet", digests)
-    checkpoints.discard(runtime.store, embedder.fingerprint, segment_id)
+            _write(folder / "vectors.parquet", made.digests, made.known, embedder.dimension)
+            _publish(runtime, path, folder / "vectors.parquet", made.digests)
+    checkpoints.discard(runtime.store, embedder.fingerprint, made.segment_id)
     with runtime.store.local_file(path) as local:
         sha256 = file_digest(local)
     record = VectorsRecord(
-        segment_id=segment_id,
+        segment_id=made.segment_id,
         embedder_fingerprint=embedder.fingerprint,
-        rows=len(digests),
+        rows=len(made.digests),
         sha256=sha256,
         runtime=dict(embedder.runtime),
         created_at=utc_now(),
     )
-    return Embedded(record=record, texts=cost.texts, tokens=cost.tokens, seconds=cost.seconds)
+    return Embedded(record=record, texts=made.cost.texts, tokens=made.cost.tokens, seconds=made.cost.seconds)
 
 
 def known_vectors(

@@ -18,8 +18,7 @@ from index.pacing import parse_rate
 from index.reembed import group
 from ingestion import checkpoints
 from ingestion.costing import cost_of
-from ingestion.embedding import Embedded, describe, open_embedder
-from ingestion.embedding import embed_segment as vectors_of_segment
+from ingestion.embedding import Embedded, describe, embed_lot, open_embedder
 from ingestion.erasure.left import adding
 from ingestion.migrating import note_rate
 from ingestion.models import declared_price
@@ -33,6 +32,9 @@ Mode = Literal["cutover", "shadow"]
 CHUNKS_PER_TASK = 2000
 """Twenty seconds of all-MiniLM-L6-v2: more than a mapped task costs beside (0.4 to 2.3 s and loading the model),
 little enough to spread over workers."""
+
+CHUNKS_PER_LOT = 4000
+"""Canaries are 64 texts, under two percent of so many; the vectors of the default model take 6 MB."""
 
 _CATCH_UPS = 20
 
@@ -195,7 +197,7 @@ def embed_segments(
     rate: str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
-    """Embeds stored segments in the target space, one after the other; each is committed when it is done.
+    """Embeds stored segments in the target space, lot by lot; each is committed when it is done.
 
     Args:
         runtime: The project.
@@ -216,12 +218,13 @@ def embed_segments(
     embedder = open_embedder(runtime, space)
     done: list[Embedded] = []
     whole = _whole(runtime, space, chosen, progress)
-    for segment in chosen:
-        vectors = vectors_of_segment(runtime, embedder, segment, whole, pace=pace)
+    for lot in lots(runtime, chosen):
+        made = embed_lot(runtime, embedder, lot, whole, pace=pace)
         with runtime.catalog.transaction() as tx:
             embedders.register(tx, space)
-            segments.add_vectors(tx, vectors.record)
-        done.append(vectors)
+            for vectors in made:
+                segments.add_vectors(tx, vectors.record)
+        done += made
     with runtime.catalog.transaction() as tx:
         note_rate(tx, *done)
     return Receipt(
@@ -239,6 +242,14 @@ def embed_segments(
         },
         fingerprints={"embedder": space.fingerprint},
     )
+
+
+def lots(runtime: Runtime, chosen: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Returns segments in lots that are embedded before one look at the canaries and one commit."""
+    with runtime.catalog.reading() as tx:
+        found = [segments.get(tx, segment) for segment in chosen]
+    sizes = (record.chunks if record is not None else 0 for record in found)
+    return group(zip(chosen, sizes, strict=True), CHUNKS_PER_LOT)
 
 
 def _whole(runtime: Runtime, space: EmbedderRecord, chosen: Sequence[str], progress: Progress) -> Progress:

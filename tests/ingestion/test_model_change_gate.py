@@ -52,7 +52,7 @@ class Asked(Project):
     def change_model(self, model: str, version: str) -> int:
         self.use(model, version)
         for segment in reembed.pending(self.runtime, NAME):
-            reembed.embed_segment(self.runtime, NAME, f"to-{version}", segment)
+            reembed.embed_segments(self.runtime, NAME, f"to-{version}", [segment])
         return int(reembed.cut_over(self.runtime, NAME, f"to-{version}").figures["version"])
 
     def live(self) -> int:

@@ -163,7 +163,7 @@ def test_young_files_stay(project: Project) -> None:
 def test_vectors_of_a_model_that_no_version_uses_any_more_go(project: Project) -> None:
 
     for segment in reembed.pending(project.runtime, NAME, "all-MiniLM-L6-v2"):
-        reembed.embed_segment(project.runtime, NAME, "trial", segment, model="all-MiniLM-L6-v2")
+        reembed.embed_segments(project.runtime, NAME, "trial", [segment], model="all-MiniLM-L6-v2")
     home = Path(project.settings.home)
     spaces = {path.name for path in (home / "vectors").iterdir()}
     assert len(spaces) == 2

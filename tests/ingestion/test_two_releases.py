@@ -87,7 +87,7 @@ def test_corpus_and_model_at_once_need_force_and_a_reason(project: Project) -> N
 
     project.declare("all-MiniLM-L6-v2", "2.0.0")
     for segment in reembed.pending(project.runtime, NAME):
-        reembed.embed_segment(project.runtime, NAME, "re", segment)
+        reembed.embed_segments(project.runtime, NAME, "re", [segment])
     with pytest.raises(GateFailed, match="one-change: expected corpus or embedder changes, not both"):
         release.release(project.runtime, NAME, "both")
     with pytest.raises(ConfigurationError, match="a forced release needs a reason"):
