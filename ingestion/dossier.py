@@ -15,7 +15,7 @@ from corpus.catalog.records import DecisionRecord
 from corpus.errors import ConfigurationError, ContractError, IntegrityError
 from corpus.types import Outcome
 from ingestion.judge import HOLDS, evidence_prefix
-from ingestion.relations.families import HOLDING
+from ingestion.relations.codes import HOLDING
 from ingestion.runtime import Runtime
 
 CONTEXT = 90

@@ -29,7 +29,7 @@ from index.signing import TrustStore
 from index.verify import verify_version
 from ingestion.canaries import canary_vectors, stored_canaries
 from ingestion.candidate import Candidate
-from ingestion.relations.families import SUPERSEDED
+from ingestion.relations.codes import SUPERSEDED
 from ingestion.runtime import Runtime
 
 _K, _K_MODEL_CHANGE = 10, 5

@@ -13,8 +13,8 @@ from corpus.catalog.records import RelationRecord
 from index.evidence import Pin, Rival, reworded, shared
 from index.golden import GoldenItem
 from ingestion.evidence import Passages
+from ingestion.relations.codes import CONFLICT, SUPERSEDED
 from ingestion.relations.conflicts import contradictions
-from ingestion.relations.families import CONFLICT, SUPERSEDED
 
 KINDS = (CONFLICT, SUPERSEDED)
 """Relations of the catalog that may stand against evidence."""

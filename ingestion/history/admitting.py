@@ -14,7 +14,7 @@ from corpus.errors import ConfigurationError
 from corpus.types import Outcome
 from index.causes import Absent, Setting, Told
 from ingestion.history import joined
-from ingestion.relations.families import EXPIRED, NOT_YET, SUPERSEDED
+from ingestion.relations.codes import EXPIRED, NOT_YET, SUPERSEDED
 from ingestion.runtime import Runtime
 from ingestion.sources.globs import compile_globs
 

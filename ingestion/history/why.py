@@ -20,7 +20,7 @@ from ingestion.history import joined
 from ingestion.history.opened import History, open_history
 from ingestion.history.presence import Held, Presence, find, is_chunk_id
 from ingestion.history.trusted import Unreadable
-from ingestion.relations.families import HOLDING
+from ingestion.relations.codes import HOLDING
 from ingestion.runtime import Runtime
 from ingestion.sources.globs import compile_globs
 

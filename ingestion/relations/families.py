@@ -16,14 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 from corpus.ids import normalise_doc_id
 from ingestion.governance import names_of, parse_iso
+from ingestion.relations.codes import CYCLE, EXPIRED, NOT_YET, SUPERSEDED, UNREADABLE
 
 DETECTOR = "families/1"
-
-SUPERSEDED, NOT_YET, EXPIRED = "family.superseded", "family.not_yet_effective", "family.expired"
-UNREADABLE = "family.unreadable_date"
-CYCLE, KIN, CONFLICT = "family.cycle", "family.version_of", "family.conflict"
-HOLDING = (SUPERSEDED, NOT_YET, EXPIRED, UNREADABLE)
-"""What keeps a document out of the index whatever the rules, unless a person or `enforcement: warn` lets it in."""
 
 IDENTITY = ("document_id", "canonical_id", "canonical", "canonical_url", "version_of", "is_version_of", "isversionof")
 SUPERSEDES = ("supersedes", "replaces", "obsoletes", "dcterms_replaces")

@@ -17,7 +17,8 @@ from corpus import batches
 from corpus.catalog.records import DocumentState
 from corpus.types import Finding, Outcome, Reason, Violation
 from ingestion.judge import holds_back, reasons_of
-from ingestion.relations.families import CONFLICT, DETECTOR, HOLDING, KIN, Place
+from ingestion.relations.codes import CONFLICT, HOLDING, KIN
+from ingestion.relations.families import DETECTOR, Place
 from ingestion.relations.twins import Copy, Likeness, Newcomer
 
 MOST_RELATIONS = 8

@@ -15,7 +15,7 @@ from corpus.catalog import authors, documents, relations, sketches
 from corpus.catalog.records import AuthorRecord, RelationRecord
 from corpus.types import Outcome, utc_now
 from ingestion import staging
-from ingestion.relations.families import CONFLICT, SUPERSEDED
+from ingestion.relations.codes import CONFLICT, SUPERSEDED
 from ingestion.relations.neighbours import newcomer_of, notes_of, sketch_record
 from ingestion.relations.twins import Newcomer
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from corpus import batches
 from corpus.types import Finding
 from ingestion import staging
+from ingestion.relations.codes import CONFLICT
 from ingestion.relations.conflicts import Contradiction, contradictions
 from ingestion.relations.displaced import texts_of
-from ingestion.relations.families import CONFLICT, DETECTOR
+from ingestion.relations.families import DETECTOR
 from ingestion.relations.relating import Near, Pair, Related
 from ingestion.relations.twins import Newcomer
 from ingestion.runtime import Runtime

@@ -21,7 +21,7 @@ from ingestion.erasure.left import adding
 from ingestion.examine import Tools, limited_key, sidecar_digest, state_key, unread_key
 from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
-from ingestion.relations.families import CONFLICT, CYCLE
+from ingestion.relations.codes import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot
 from ingestion.toolkit import asks_paraphrase, tools_of

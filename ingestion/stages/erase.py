@@ -26,7 +26,8 @@ from ingestion.erasure.evidence import Evidence, gather
 from ingestion.erasure.segments import rewrite_segments
 from ingestion.erasure.sweep import Looked, clean_reports, drop_work, last_look
 from ingestion.erasure.versions import Work, replace_versions
-from ingestion.relations.families import CONFLICT, CYCLE, author_of
+from ingestion.relations.codes import CONFLICT, CYCLE
+from ingestion.relations.families import author_of
 from ingestion.runtime import Runtime
 from ingestion.stages import tombstone
 from ingestion.standing import standing_rows

@@ -26,8 +26,9 @@ from ingestion import drifting, staging
 from ingestion.erasure.left import adding
 from ingestion.judge import holds_back
 from ingestion.observing import observed
+from ingestion.relations.codes import CONFLICT, HOLDING, SUPERSEDED
 from ingestion.relations.displaced import entry_of, row_of, rows_of, standing_row
-from ingestion.relations.families import CONFLICT, HOLDING, SUPERSEDED, Place, places
+from ingestion.relations.families import Place, places
 from ingestion.relations.neighbours import COLUMNS, compare_with_corpus, newcomer_of, recent, relatives
 from ingestion.relations.relating import Near, Related, copy_finding, patch_of, relate_all
 from ingestion.relations.siblings import compare_siblings

@@ -11,13 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.relations.codes import CYCLE, EXPIRED, HOLDING, NOT_YET, SUPERSEDED
 from ingestion.relations.conflicts import contradictions
 from ingestion.relations.families import (
-    CYCLE,
-    EXPIRED,
-    HOLDING,
-    NOT_YET,
-    SUPERSEDED,
     Declared,
     Member,
     Place,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from laws.handbook import Project
 
-from ingestion.relations.families import UNREADABLE, Member, declared_of, places
+from ingestion.relations.codes import UNREADABLE
+from ingestion.relations.families import Member, declared_of, places
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

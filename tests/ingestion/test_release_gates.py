@@ -19,7 +19,7 @@ from index.embedders.registry import load_embedder
 from index.manifest import GateResult
 from index.reader import open_index
 from index.signing import TrustStore
-from ingestion.relations.families import SUPERSEDED
+from ingestion.relations.codes import SUPERSEDED
 from ingestion.stages import release
 
 ALWAYS = ("conservation", "parity", "recall", "size", "one-chunker", "owned", "one-change", "superseded", "canary")

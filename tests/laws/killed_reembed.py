@@ -30,10 +30,10 @@ from corpus import batches
 from corpus.catalog import audit, reembeds, segments
 from corpus.catalog.session import _READING
 from index import search
-from index.embedders.registry import load_embedder
+from index.embedders.registry import describe_embedder, load_embedder
 from index.signing import TrustStore
 from index.verify import verify_version
-from ingestion import checkpoints, embedding, pacing, pipeline
+from ingestion import checkpoints, models, pacing, pipeline
 from ingestion.embedding import vectors_path
 
 BATCH = 8
@@ -158,7 +158,8 @@ def _load_once() -> None:
     handbook.load_embedder = cache(load_embedder)  # type: ignore[attr-defined]
     for model in ("wordllama-256", half_model.NAME):
         handbook.load_embedder(model)  # type: ignore[attr-defined]
-    embedding._load(half_model.NAME, None, "auto", False)
+    fingerprint = describe_embedder(half_model.NAME).fingerprint
+    models._local(half_model.NAME, None, "auto", False, "torch", fingerprint)
 
 
 def main(arguments: list[str]) -> None:
