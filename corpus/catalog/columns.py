@@ -1,11 +1,12 @@
-"""Types of columns that mean the same on both databases."""
+"""The base of every table, and types of columns that mean the same on both databases."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Dialect, Integer, MetaData, String, text
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 EMPTY, ZERO = text("''"), text("0")
@@ -65,3 +66,23 @@ class OptionalText(TypeDecorator[str]):
 KEY = String().with_variant(String(collation="C"), "postgresql")
 OPTIONAL_KEY = OptionalText().with_variant(OptionalText(collation="C"), "postgresql")
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of every table."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """Returns a constraint: the column holds one of some words."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")

@@ -16,47 +16,86 @@ from sqlalchemy import (
     CheckConstraint,
     Float,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from corpus.catalog.columns import EMPTY, KEY, NUMBER, OPTIONAL_KEY, ZERO, JsonTuple, UtcTime
+from corpus.catalog.columns import EMPTY, KEY, NUMBER, OPTIONAL_KEY, ZERO, Base, JsonTuple, UtcTime, one_of
+from corpus.catalog.index_tables import (
+    ERASURE_STATES,
+    TOMBSTONE_KINDS,
+    VERSION_STATES,
+    AliasRow,
+    CanaryRow,
+    ContaminationRow,
+    ErasureRow,
+    EvaluationRow,
+    GoldenBindingRow,
+    ReplacedVersionRow,
+    TombstoneRow,
+    VersionHoldRow,
+    VersionRow,
+)
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
+__all__ = (
+    "DOCUMENT_STATES",
+    "ERASURE_STATES",
+    "LINEAGE_KINDS",
+    "LINEAGE_RELATIONS",
+    "REEMBED_STATES",
+    "RUN_STATES",
+    "TOMBSTONE_KINDS",
+    "VERSION_STATES",
+    "AliasRow",
+    "AnswerErasedRow",
+    "AnswerGramRow",
+    "AnswerPostingsRow",
+    "AnswerRow",
+    "AuditRow",
+    "AuthorRow",
+    "Base",
+    "CanaryRow",
+    "ChunkDigestRow",
+    "ContaminationRow",
+    "ContractRow",
+    "DecisionRow",
+    "DocumentRow",
+    "EmbedRateRow",
+    "EmbedderNameRow",
+    "EmbedderRow",
+    "ErasureRow",
+    "EvaluationRow",
+    "GoldenBindingRow",
+    "LineageEdgeRow",
+    "LineageNodeRow",
+    "OverrideRow",
+    "ProfileRow",
+    "ReembedRow",
+    "RelationRow",
+    "ReplacedVersionRow",
+    "RevisionRow",
+    "RunRow",
+    "SegmentRow",
+    "SketchBandRow",
+    "SketchRow",
+    "TombstoneRow",
+    "VectorsRow",
+    "VersionHoldRow",
+    "VersionRow",
+    "VoteRow",
+)
 
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")
 RUN_STATES = ("running", "succeeded", "failed")
 REEMBED_STATES = ("running", "finished", "abandoned")
-VERSION_STATES = ("candidate", "released", "retired")
-ERASURE_STATES = ("pending", "done", "lifted")
-TOMBSTONE_KINDS = ("document", "chunk")
 LINEAGE_KINDS = ("document", "answer")
 LINEAGE_RELATIONS = ("wasDerivedFrom",)
-
-
-class Base(DeclarativeBase):
-    """Base of every table."""
-
-    metadata = MetaData(naming_convention=NAMING)
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
 class ContractRow(Base):
@@ -75,7 +114,7 @@ class RunRow(Base):
     """One run of one contract."""
 
     __tablename__ = "runs"
-    __table_args__ = (_one_of("state", RUN_STATES), Index(None, "contract", "started_at"))
+    __table_args__ = (one_of("state", RUN_STATES), Index(None, "contract", "started_at"))
     run_id: Mapped[str] = mapped_column(KEY, primary_key=True)
     contract: Mapped[str] = mapped_column(KEY)
     kind: Mapped[str] = mapped_column(String)
@@ -109,7 +148,7 @@ class DocumentRow(Base):
 
     __tablename__ = "documents"
     __table_args__ = (
-        _one_of("state", DOCUMENT_STATES),
+        one_of("state", DOCUMENT_STATES),
         CheckConstraint("state <> 'active' OR segment_id IS NOT NULL", name="active_has_segment"),
         Index(None, "contract", "state"),
         Index(None, "segment_id"),
@@ -293,7 +332,7 @@ class ReembedRow(Base):
     """A contract's way into one space: under way, finished or given up, and how fast it may go."""
 
     __tablename__ = "reembeds"
-    __table_args__ = (_one_of("state", REEMBED_STATES),)
+    __table_args__ = (one_of("state", REEMBED_STATES),)
     contract: Mapped[str] = mapped_column(KEY, primary_key=True)
     embedder_fingerprint: Mapped[str] = mapped_column(KEY, primary_key=True)
     model: Mapped[str] = mapped_column(String)
@@ -388,7 +427,7 @@ class LineageNodeRow(Base):
     """An end of edges of lineage: a document at one revision, or an answer; `id` keeps the edge table small."""
 
     __tablename__ = "lineage_nodes"
-    __table_args__ = (_one_of("kind", LINEAGE_KINDS), UniqueConstraint("kind", "name", "revision_id"))
+    __table_args__ = (one_of("kind", LINEAGE_KINDS), UniqueConstraint("kind", "name", "revision_id"))
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     kind: Mapped[str] = mapped_column(KEY)
     name: Mapped[str] = mapped_column(KEY)
@@ -400,7 +439,7 @@ class LineageEdgeRow(Base):
 
     __tablename__ = "lineage_edges"
     __table_args__ = (
-        _one_of("relation", LINEAGE_RELATIONS),
+        one_of("relation", LINEAGE_RELATIONS),
         Index(None, "object"),
         Index(None, "run_id", sqlite_where=text("run_id IS NOT NULL"), postgresql_where=text("run_id IS NOT NULL")),
         {"sqlite_with_rowid": False},
@@ -410,157 +449,6 @@ class LineageEdgeRow(Base):
     relation: Mapped[str] = mapped_column(KEY, primary_key=True)
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
     run_id: Mapped[str] = mapped_column(OPTIONAL_KEY, nullable=True)
-
-
-class VersionRow(Base):
-    """One immutable index version."""
-
-    __tablename__ = "versions"
-    __table_args__ = (_one_of("state", VERSION_STATES),)
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    contract: Mapped[str] = mapped_column(KEY)
-    contract_version: Mapped[str] = mapped_column(String)
-    manifest_sha256: Mapped[str] = mapped_column(String)
-    identity: Mapped[str] = mapped_column(String)
-    embedder_fingerprint: Mapped[str] = mapped_column(String)
-    chunker_fingerprint: Mapped[str] = mapped_column(String)
-    documents: Mapped[int] = mapped_column(Integer)
-    chunks: Mapped[int] = mapped_column(Integer)
-    path: Mapped[str] = mapped_column(String)
-    state: Mapped[str] = mapped_column(String)
-    run_id: Mapped[str] = mapped_column(KEY)
-    created_at: Mapped[datetime] = mapped_column(UtcTime)
-    manifest: Mapped[dict[str, Any]] = mapped_column(JSON)
-
-
-class AliasRow(Base):
-    """A name that points to one version; the generation makes a lost race visible."""
-
-    __tablename__ = "aliases"
-    __table_args__ = (ForeignKeyConstraint(["name", "number"], ["versions.name", "versions.number"]),)
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    alias: Mapped[str] = mapped_column(KEY, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer)
-    generation: Mapped[int] = mapped_column(Integer)
-    moved_at: Mapped[datetime] = mapped_column(UtcTime)
-    actor: Mapped[str] = mapped_column(String)
-
-
-class VersionHoldRow(Base):
-    """A version that retention must not remove, and why."""
-
-    __tablename__ = "version_holds"
-    __table_args__ = (ForeignKeyConstraint(["name", "number"], ["versions.name", "versions.number"]),)
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    reason: Mapped[str] = mapped_column(Text)
-    actor: Mapped[str] = mapped_column(String)
-    at: Mapped[datetime] = mapped_column(UtcTime)
-
-
-class ContaminationRow(Base):
-    """What was measured of the contamination of one version, and when."""
-
-    __tablename__ = "contamination"
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    measured_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
-    k: Mapped[int] = mapped_column(Integer)
-    compared_with: Mapped[int | None] = mapped_column(Integer)
-    questions: Mapped[int] = mapped_column(Integer)
-    report: Mapped[dict[str, Any]] = mapped_column(JSON)
-    alarms: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
-
-
-class GoldenBindingRow(Base):
-    """Where the evidence of one golden item stood when it was bound; digests and offsets, no text."""
-
-    __tablename__ = "golden_bindings"
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    item: Mapped[str] = mapped_column(KEY, primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    number: Mapped[int] = mapped_column(Integer)
-    bound_at: Mapped[datetime] = mapped_column(UtcTime)
-    pins: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
-    rivals: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
-
-
-class EvaluationRow(Base):
-    """How one version answered the golden items, and when that was measured."""
-
-    __tablename__ = "evaluations"
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    measured_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
-    k: Mapped[int] = mapped_column(Integer)
-    compared_with: Mapped[int | None] = mapped_column(Integer)
-    items: Mapped[int] = mapped_column(Integer)
-    holding: Mapped[int] = mapped_column(Integer)
-    ndcg: Mapped[float | None] = mapped_column(Float)
-    recall: Mapped[float | None] = mapped_column(Float)
-    mrr: Mapped[float | None] = mapped_column(Float)
-    report: Mapped[dict[str, Any]] = mapped_column(JSON)
-
-
-class TombstoneRow(Base):
-    """A document or chunk that no reader of an index may serve; `sequence` grows with every change of an index."""
-
-    __tablename__ = "tombstones"
-    __table_args__ = (_one_of("kind", TOMBSTONE_KINDS),)
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    kind: Mapped[str] = mapped_column(KEY, primary_key=True)
-    digest: Mapped[str] = mapped_column(KEY, primary_key=True)
-    lifted: Mapped[bool]
-    sequence: Mapped[int] = mapped_column(BigInteger)
-    changed_at: Mapped[datetime] = mapped_column(UtcTime)
-
-
-class ErasureRow(Base):
-    """A document that was erased: digests only, but for the id while the erasure is at work."""
-
-    __tablename__ = "erasures"
-    __table_args__ = (_one_of("state", ERASURE_STATES),)
-    contract: Mapped[str] = mapped_column(KEY, primary_key=True)
-    digest: Mapped[str] = mapped_column(KEY, primary_key=True)
-    state: Mapped[str] = mapped_column(String)
-    doc_id: Mapped[str] = mapped_column(String)
-    contents: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
-    reason: Mapped[str] = mapped_column(Text)
-    actor: Mapped[str] = mapped_column(String)
-    requested_at: Mapped[datetime] = mapped_column(UtcTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
-
-
-class ReplacedVersionRow(Base):
-    """A version that was built again without an erased document, and the number that it has since."""
-
-    __tablename__ = "replaced_versions"
-    name: Mapped[str] = mapped_column(KEY, primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    replaced_by: Mapped[int] = mapped_column(Integer)
-    replaced_at: Mapped[datetime] = mapped_column(UtcTime)
-
-
-class CanaryRow(Base):
-    """One time that canary texts were embedded and compared with stored vectors."""
-
-    __tablename__ = "canary_checks"
-    __table_args__ = (Index(None, "fingerprint", "checked_at"),)
-    check_id: Mapped[str] = mapped_column(KEY, primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    model: Mapped[str] = mapped_column(String)
-    checked_at: Mapped[datetime] = mapped_column(UtcTime)
-    occasion: Mapped[str] = mapped_column(String)
-    subject: Mapped[str] = mapped_column(String)
-    passed: Mapped[bool]
-    texts: Mapped[int] = mapped_column(Integer)
-    min_cosine: Mapped[float]
-    mean_cosine: Mapped[float]
-    threshold: Mapped[float]
-    moved: Mapped[tuple[Any, ...]] = mapped_column(JsonTuple)
-    runtime: Mapped[dict[str, Any]] = mapped_column(JSON)
-    differs: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class AuditRow(Base):
