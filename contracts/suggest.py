@@ -287,7 +287,7 @@ def _promises(seen: Observed) -> Iterator[str]:
     limit = next((age for age in _AGES if age > trusted), _AGES[-1])
     basis = f"{seen.dated} documents say so themselves, for the others the file's date counts"
     yield "slaProperties:"
-    yield f"  # Observed: the oldest changed {oldest:.0f} days ago, half of them within {middle:.0f} days;"
+    yield f"  # Observed: the oldest changed {int(oldest)} days ago, half of them within {math.ceil(middle)} days;"
     yield f"  # {basis}."
     yield f"  - {{property: freshness, value: {limit}, unit: d, element: document.updated_at}}"
     yield ""

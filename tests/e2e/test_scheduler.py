@@ -6,7 +6,6 @@ One Airflow serves the whole module; the tests tell one story and stand in its o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ pytest.importorskip("airflow", reason="apache-airflow is not installed (pip inst
 from airflow_api import AirflowApi, AirflowTrouble
 from airflow_process import AirflowSite, lay_out, running, task_errors
 from laws.handbook import NAME, Project
+
+from index.pointer import AliasPointer
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -57,7 +58,7 @@ class Stage:
     @property
     def live(self) -> int:
         path = Path(self.project.settings.home) / "indexes" / NAME / "aliases" / "live.json"
-        return int(json.loads(path.read_text())["version"])
+        return AliasPointer.from_bytes(path.read_bytes()).version
 
     def manifest_sha256(self, version: int) -> str:
         path = Path(self.project.settings.home) / "indexes" / NAME / f"v{version:06d}" / "manifest.json"
@@ -145,7 +146,7 @@ def test_a_gate_that_fails_leaves_no_asset_event_and_the_old_version(stage: Stag
     text = stage.project.contract_path.read_text().replace("version: 1.0.0", "version: 1.1.0")
     stage.project.contract_path.write_text(text.replace("minDocuments: 1", "minDocuments: 1000"))
     _, released, state = stage.ingest_and_release()
-    assert (state, stage.states(RELEASE, released)) == ("failed", {"release": "failed"})
+    assert (state, stage.states(RELEASE, released)) == ("failed", {"release": "failed", "announce": "upstream_failed"})
     assert [task.try_number for task in stage.api.tasks(RELEASE, released)] == [1]
     assert (len(stage.api.asset_events(INDEX)), stage.live) == (before, 2)
 

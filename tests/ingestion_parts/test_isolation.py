@@ -425,7 +425,7 @@ def test_workers_die_with_a_killed_parent(running, what):
 def test_an_interrupt_ends_the_workers_and_the_run(running):
     process, pids = running("spin")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) != 0
+    assert process.wait(timeout=60) != 0
     wait_until_gone(pids)
 
 
