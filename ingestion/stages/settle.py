@@ -48,6 +48,8 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     if staging.find_note(runtime.store, run_id) is None and (settled := _settled(runtime, run_id)) is not None:
         return settled
     note = staging.read_note(runtime.store, run_id, contract)
+    # A run that is cleared in Airflow still hands over what mapped tasks of its last try returned.
+    receipts = [receipt for receipt in receipts if receipt.key in note.shards]
     profile = profiling.left(runtime.store, contract_name, run_id)
     whole = staging.read_relations(runtime.store, run_id).get(staging.WHOLE_RUN, {})
     with runtime.catalog.transaction() as tx:

@@ -140,6 +140,18 @@ def test_a_dag_run_that_is_cleared_works_again_and_counts_again(project: Project
     assert again.counts == Counts(received=3, indexed=1, unchanged=2, removed=1)
 
 
+def test_receipts_of_an_earlier_try_of_a_cleared_run_are_not_counted_again(project: Project) -> None:
+    project.fill(2)
+    acquired = acquire.acquire(project.runtime, NAME, "dag.run")
+    for shard in acquired.outputs:
+        assess.assess(project.runtime, NAME, "dag.run", shard)
+    admit.admit(project.runtime, NAME, "dag.run", acquired.outputs)
+    staged = [stage.stage(project.runtime, NAME, "dag.run", shard) for shard in acquired.outputs]
+    assert settle.settle(project.runtime, NAME, "dag.run", staged).counts.indexed == 2
+    assert acquire.acquire(project.runtime, NAME, "dag.run").outputs == ()
+    assert settle.settle(project.runtime, NAME, "dag.run", staged).counts == Counts(received=2, unchanged=2)
+
+
 def test_two_runs_do_not_take_each_others_work_away(project: Project) -> None:
     project.fill(2)
     first = acquire.acquire(project.runtime, NAME, "first")
