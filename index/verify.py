@@ -108,7 +108,7 @@ def verify_files(store: Store, manifest: Manifest, files: Iterable[str]) -> None
     """
     folder = layout.version_path(manifest.name, manifest.number)
     for file in files:
-        _check(f"{folder}/{file}", manifest.files[file], _stream_ref(store, f"{folder}/{file}"))
+        check_file(store, folder, file, manifest.files[file])
 
 
 def verify_quickly(store: Store, name: str, number: int, trust: TrustStore) -> Verified:

@@ -18,10 +18,9 @@ import pyarrow.compute as pc
 from contracts.model import ContaminationGate, Contract
 from corpus import batches
 from corpus.catalog import contamination as measurements
-from corpus.catalog import embedders, versions
+from corpus.catalog import versions
 from corpus.catalog.contamination import LoggedAnswer
 from corpus.catalog.records import VersionRecord
-from corpus.errors import FingerprintMismatch
 from corpus.seams import Embedder
 from corpus.types import utc_now
 from index import layout
@@ -34,6 +33,7 @@ from index.signing import TrustStore
 from index.unsealed import open_built
 from ingestion.candidate import Candidate
 from ingestion.embedding import open_embedder
+from ingestion.models import space_of
 from ingestion.runtime import Runtime
 from provenance.exposure import KS, Contamination, Passage, Retrieved, Used, measure
 
@@ -112,7 +112,7 @@ def measure_version(runtime: Runtime, version: VersionRecord, asked: Asked, ks: 
     Raises:
         IntegrityError: The version or its model is not what it was.
     """
-    embedder = _embedder_of(runtime, version)
+    embedder = open_embedder(runtime, space_of(runtime, version))
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     reader = open_index(runtime.store, version.name, version=version.number, trust=trust, embedder=embedder)
     path = f"{layout.version_path(version.name, version.number)}/{layout.CHUNKS}"
@@ -217,17 +217,6 @@ def _row_passage(row: Mapping[str, Any]) -> Passage:
         depth=row["generation_depth"],
         source=row["doc_id"],
     )
-
-
-def _embedder_of(runtime: Runtime, version: VersionRecord) -> Embedder:
-    with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, version.embedder_fingerprint)
-    if space is None:
-        raise FingerprintMismatch(
-            f"the catalog does not know the model of {version.name} {layout.version_name(version.number)} "
-            f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
-        )
-    return open_embedder(runtime, space)
 
 
 def _folded(text: str) -> str:

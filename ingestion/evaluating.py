@@ -15,10 +15,9 @@ from typing import IO
 
 from contracts.evaluation import EvaluationSpec
 from corpus import batches
-from corpus.catalog import embedders, relations
+from corpus.catalog import relations
 from corpus.catalog.evaluations import BindingRecord
 from corpus.catalog.records import RelationRecord, VersionRecord
-from corpus.errors import FingerprintMismatch
 from corpus.ids import text_digest
 from corpus.seams import Embedder, Vectors
 from index import layout
@@ -33,6 +32,7 @@ from index.signing import TrustStore
 from index.unsealed import open_built
 from ingestion.embedding import open_embedder
 from ingestion.evidence import Opened, Passages, pin_items
+from ingestion.models import space_of
 from ingestion.rivals import Passage, related, rivals_of
 from ingestion.runtime import Runtime
 
@@ -93,14 +93,7 @@ def published(runtime: Runtime, version: VersionRecord) -> Subject:
         IntegrityError: The version is not what its signature says.
         ConfigurationError: The version is no longer there.
     """
-    with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, version.embedder_fingerprint)
-    if space is None:
-        raise FingerprintMismatch(
-            f"the catalog does not know the model of {version.name} {layout.version_name(version.number)} "
-            f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
-        )
-    embedder = open_embedder(runtime, space)
+    embedder = open_embedder(runtime, space_of(runtime, version))
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     reader = open_index(runtime.store, version.name, version=version.number, trust=trust, embedder=embedder)
     folder = layout.version_path(version.name, version.number)

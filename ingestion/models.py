@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from corpus import batches
+from corpus.catalog import embedders
+from corpus.catalog.records import EmbedderRecord, VersionRecord
 from corpus.endpoints import Endpoint
 from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch
 from corpus.ids import text_digest
@@ -20,6 +22,7 @@ from index.canaries import CANARY_TEXTS
 from index.embedders.registry import Backend, describe_embedder, load_embedder
 from index.embedders.space import Precision, Space
 from index.fingerprint import is_pin, require_pin
+from index.layout import version_name
 from ingestion.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -47,6 +50,22 @@ def describe_model(runtime: Runtime, model: str, revision: str | None) -> Space:
         return describe_embedder(located(runtime.settings, model), revision=revision)
     space = _remote_space(runtime, model, revision)
     require_pin(model, revision, space.fingerprint)
+    return space
+
+
+def space_of(runtime: Runtime, version: VersionRecord) -> EmbedderRecord:
+    """Returns the space that a version was built in.
+
+    Raises:
+        FingerprintMismatch: The catalog does not know it.
+    """
+    with runtime.catalog.reading() as tx:
+        space = embedders.get(tx, version.embedder_fingerprint)
+    if space is None:
+        raise FingerprintMismatch(
+            f"the catalog does not know the model of {version.name} {version_name(version.number)} "
+            f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
+        )
     return space
 
 

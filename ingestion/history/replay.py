@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from corpus.catalog import answers, embedders
+from corpus.catalog import answers
 from corpus.catalog.records import VersionRecord
-from corpus.errors import ConfigurationError, FingerprintMismatch
+from corpus.errors import ConfigurationError
 from corpus.naming import nearest
 from corpus.seams import Embedder
 from index import lookup
@@ -17,7 +17,7 @@ from index.layout import version_name
 from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore
 from ingestion.history.opened import History, open_history
-from ingestion.models import load_model
+from ingestion.models import load_model, space_of
 from ingestion.runtime import Runtime
 
 DEEP = 1_000
@@ -242,13 +242,7 @@ def embedder_of(runtime: Runtime, record: VersionRecord) -> Embedder:
         FingerprintMismatch: The catalog does not know the model.
         ConfigurationError: The model is not installed.
     """
-    with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, record.embedder_fingerprint)
-    if space is None:
-        raise FingerprintMismatch(
-            f"the catalog does not know the model of {record.name} {version_name(record.number)} "
-            f"({record.embedder_fingerprint[:12]}). Was the version copied from another home?"
-        )
+    space = space_of(runtime, record)
     return load_model(runtime, space.model, space.revision or None, space.fingerprint)
 
 
