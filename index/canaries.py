@@ -8,7 +8,7 @@ They never change: a changed text would look like a changed model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,9 @@ SAME_RUNTIME = 0.9999
 # bf16 against fp32 of one model has a minimum cosine of .9999 over real chunks (measured 2026, two
 # processors). int8 of the same model has .98-.99 and must not pass for the same space.
 ACROSS_RUNTIMES = 0.999
+
+PARTS = 8
+"""Parts of the canaries that are asked in turn where asking all would cost more than what is to be written."""
 
 _SHOWN = 60
 """Characters of a text that a report shows."""
@@ -53,6 +56,7 @@ class CanaryResult:
         worst: Index into `CANARY_TEXTS` of the lowest.
         texts: Number of canaries compared.
         cosines: Of each, in order.
+        asked: Their numbers in `CANARY_TEXTS`.
     """
 
     min_cosine: float
@@ -60,6 +64,7 @@ class CanaryResult:
     worst: int
     texts: int
     cosines: tuple[float, ...]
+    asked: tuple[int, ...]
 
     def passed(self, threshold: float) -> bool:
         """Whether the vectors may meet in one index, at `SAME_RUNTIME` or `ACROSS_RUNTIMES`."""
@@ -67,7 +72,7 @@ class CanaryResult:
 
     def moved(self, threshold: float) -> tuple[Moved, ...]:
         """Returns the canaries below a threshold, lowest first."""
-        low = sorted((cosine, place) for place, cosine in enumerate(self.cosines) if cosine < threshold)
+        low = sorted(pair for pair in zip(self.cosines, self.asked, strict=True) if pair[0] < threshold)
         return tuple(Moved(canary=place, text=CANARY_TEXTS[place][:_SHOWN], cosine=cosine) for cosine, place in low)
 
 
@@ -92,12 +97,24 @@ def differing(before: Mapping[str, str] | None, now: Mapping[str, str]) -> dict[
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def compare(stored: npt.NDArray[np.float32], fresh: npt.NDArray[np.float32]) -> CanaryResult:
+def sample(turn: int) -> tuple[int, ...]:
+    """Returns the numbers of some canaries: every `PARTS`-th, another first one each turn.
+
+    The texts are ordered by kind, so a part holds a word, a question, prose, code, numbers and other languages; all
+    of them together are all canaries.
+    """
+    return tuple(range(turn % PARTS, len(CANARY_TEXTS), PARTS))
+
+
+def compare(
+    stored: npt.NDArray[np.float32], fresh: npt.NDArray[np.float32], asked: Sequence[int] | None = None
+) -> CanaryResult:
     """Compares two sets of canary vectors row by row.
 
     Args:
         stored: Array of shape `(texts, dimension)`.
         fresh: Array of the same shape, same order.
+        asked: Numbers of the canaries that the rows are of; None where they are the first ones in order.
 
     Returns:
         The cosines, summarised. A zero or non-finite row counts as cosine -1.
@@ -115,13 +132,15 @@ def compare(stored: npt.NDArray[np.float32], fresh: npt.NDArray[np.float32]) -> 
     with np.errstate(divide="ignore", invalid="ignore"):
         cosines = np.einsum("ij,ij->i", one, two) / norms
     cosines = np.where(np.isfinite(cosines), np.clip(cosines, -1.0, 1.0), -1.0)
+    numbers = tuple(range(len(cosines)) if asked is None else asked)
     worst = int(np.argmin(cosines))
     return CanaryResult(
         min_cosine=float(cosines[worst]),
         mean_cosine=float(cosines.mean()),
-        worst=worst,
+        worst=numbers[worst],
         texts=len(cosines),
         cosines=tuple(float(cosine) for cosine in cosines),
+        asked=numbers,
     )
 
 

@@ -166,7 +166,7 @@ def _write(runtime: Runtime, embedder: Embedder, records: Sequence[AnswerRecord]
         passages = list(_passages(text, spans)) or [Span(start=0, end=len(text))]
         parts["passages"] += [(record, language, span) for span in passages]
     texts = {kind: [span.of(record.text or "") for record, _, span in listed] for kind, listed in parts.items()}
-    with guarded(runtime, embedder, "answers"):
+    with guarded(runtime, embedder, "answers", lambda: sum(map(len, texts.values()))):
         vectors = {kind: embedder.embed(found) for kind, found in texts.items()}
     for kind, listed in parts.items():
         _publish(runtime, embedder.fingerprint, kind, _table(listed, vectors[kind]))

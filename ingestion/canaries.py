@@ -6,9 +6,11 @@ differs between the runtime that computed the stored vectors and today's. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 
 from corpus import batches
 from corpus.catalog import canaries as history
@@ -18,12 +20,20 @@ from corpus.errors import DigestMismatch, FingerprintMismatch
 from corpus.ids import new_run_id, text_digest
 from corpus.seams import Embedder, Vectors
 from corpus.types import utc_now
-from index.canaries import CANARY_TEXTS, CanaryResult, compare, differing, threshold_for
+from index.canaries import CANARY_TEXTS, PARTS, CanaryResult, compare, differing, sample, threshold_for
 from ingestion.models import load_model
 from ingestion.runtime import Runtime
 
 _NAMED = 3
 """Moved canaries that a message names; the catalog has them all."""
+
+_ALL = range(len(CANARY_TEXTS))
+
+_MUCH = 25 * len(CANARY_TEXTS)
+"""Texts after which asking all canaries costs at most 4 % of embedding them, at equal length."""
+
+_TURN = count(secrets.randbelow(PARTS))
+"""Which part is asked next; each process begins with another, since many write once."""
 
 
 def canaries_path(fingerprint: str) -> str:
@@ -42,14 +52,17 @@ def canary_vectors(runtime: Runtime, space: EmbedderRecord) -> Vectors:
     return _fresh(load_model(runtime, space.model, space.revision or None, space.fingerprint))
 
 
-def check_space(runtime: Runtime, embedder: Embedder, occasion: str, subject: str = "") -> CanaryResult:
-    """Embeds the canaries and compares them with those of the space; where it has none yet, they become them.
+def check_space(
+    runtime: Runtime, embedder: Embedder, occasion: str, subject: str = "", asked: Sequence[int] = _ALL
+) -> CanaryResult:
+    """Embeds canaries and compares them with those of the space; where it has none yet, all are asked and kept.
 
     Args:
         runtime: The project.
         embedder: The model.
         occasion: One of `corpus.catalog.canaries.OCCASIONS`.
         subject: What is about to be written.
+        asked: Numbers of the canaries to embed.
 
     Raises:
         FingerprintMismatch: A vector is not where it was.
@@ -58,9 +71,8 @@ def check_space(runtime: Runtime, embedder: Embedder, occasion: str, subject: st
         return _first(runtime, embedder)
     with runtime.catalog.reading() as tx:
         before = history.runtime_of_first(tx, embedder.fingerprint)
-    return check_against(
-        runtime, embedder, stored_canaries(runtime, embedder.fingerprint), before, occasion=occasion, subject=subject
-    )
+    stored = stored_canaries(runtime, embedder.fingerprint)
+    return check_against(runtime, embedder, stored, before, occasion=occasion, subject=subject, asked=asked)
 
 
 def check_against(
@@ -71,22 +83,24 @@ def check_against(
     *,
     occasion: str,
     subject: str,
+    asked: Sequence[int] = _ALL,
 ) -> CanaryResult:
-    """Embeds the canaries, compares them with stored ones, and keeps what came of it.
+    """Embeds canaries, compares them with stored ones, and keeps what came of it.
 
     Args:
         runtime: The project.
         embedder: The model.
-        stored: Canary vectors, shape `(64, dimension)`.
+        stored: All canary vectors, shape `(64, dimension)`.
         before: What computed them; None where nobody wrote it down.
         occasion: One of `corpus.catalog.canaries.OCCASIONS`.
         subject: What is about to be written, or what is audited.
+        asked: Numbers of the canaries to embed.
 
     Raises:
         FingerprintMismatch: A vector is not where it was; its message names what moved.
     """
     try:
-        result = compare(stored, _fresh(embedder))
+        result = compare(stored[list(asked)], _fresh(embedder, asked), asked)
     except FingerprintMismatch:
         _keep(runtime, _record(embedder, before, occasion, subject, None))
         raise
@@ -98,19 +112,18 @@ def check_against(
 
 
 @contextmanager
-def guarded(
-    runtime: Runtime, embedder: Embedder, subject: str, worked: Callable[[], bool] = lambda: True
-) -> Iterator[None]:
-    """Checks the canaries after the model was at work, and before what it gave is written.
+def guarded(runtime: Runtime, embedder: Embedder, subject: str, worked: Callable[[], int]) -> Iterator[None]:
+    """Checks canaries after the model was at work, and before what it gave is written.
 
-    The model that passed when it was opened may be another by now: a server that was changed, or weights in
-    mapped memory whose file was overwritten.
+    The model passed with all canaries when it was opened; it may be another by now: a server that was changed, or
+    weights in mapped memory whose file was overwritten. All are asked again after much work; after less, an eighth of
+    them in turn, so that the check stays small beside the work.
 
     Args:
         runtime: The project.
         embedder: The model.
         subject: What is about to be written.
-        worked: Returns whether the model was at work at all.
+        worked: Returns how many texts went through the model.
 
     Raises:
         FingerprintMismatch: A vector is not where it was, here or already while the model was at work.
@@ -120,13 +133,14 @@ def guarded(
     except FingerprintMismatch as error:
         _keep_midway(runtime, embedder, subject, error)
         raise
-    if worked():
-        check_space(runtime, embedder, "write", subject)
+    if texts := worked():
+        asked = _ALL if texts >= _MUCH else sample(next(_TURN))
+        check_space(runtime, embedder, "write", subject, asked)
 
 
-def _fresh(embedder: Embedder) -> Vectors:
-    own = getattr(embedder, "embed_canaries", None)
-    fresh: Vectors = own() if own else embedder.embed(CANARY_TEXTS)
+def _fresh(embedder: Embedder, asked: Sequence[int] = _ALL) -> Vectors:
+    embed = getattr(embedder, "embed_canaries", embedder.embed)
+    fresh: Vectors = embed([CANARY_TEXTS[number] for number in asked])
     return fresh
 
 

@@ -2,7 +2,7 @@
 
 A vector belongs to (digest of the chunk's text, embedder fingerprint). Before a space is written to,
 the model is checked twice: its fingerprint against the one accepted under its name, and its canary
-vectors against those stored when the space was first used. The canaries are asked again after the model
+vectors against those stored when the space was first used. Some or all canaries are asked again after the model
 was at work, before one vector is published.
 """
 
@@ -196,7 +196,7 @@ def embed_lot(
 ) -> list[Embedded]:
     """Makes the vectors files of some segments, of those that have none.
 
-    The canaries are asked once, after the model was at work for all of them and before the first file is published.
+    Canaries are asked once, after the model was at work for all of them and before the first file is published.
 
     Args:
         runtime: The project.
@@ -249,9 +249,9 @@ class _Lot:
         self._last = time.monotonic()
         self.made: list[_Made] = []
 
-    def worked(self) -> bool:
-        """Returns whether any text went through the model."""
-        return any(item.cost.texts for item in self.made)
+    def worked(self) -> int:
+        """Returns how many texts went through the model."""
+        return sum(item.cost.texts for item in self.made)
 
     def make(self, segment_id: str, progress: Progress, pace: Pace) -> None:
         """Makes the vectors of one more segment."""
@@ -329,7 +329,7 @@ def known_vectors(
     known = _reuse(runtime, embedder.fingerprint, list(texts))
     missing = {digest: (text, 0) for digest, text in texts.items() if digest not in known}
     if missing:
-        with guarded(runtime, embedder, subject):
+        with guarded(runtime, embedder, subject, lambda: len(missing)):
             known.update(embed_missing(embedder, missing, progress))
     return known
 

@@ -185,11 +185,11 @@ def _label(revision: str | None) -> str:
 
 def _first_canaries(runtime: Runtime, endpoint: Endpoint, label: str) -> Vectors:
     """Returns the first canary vectors of a remote model; where there are none, the server is asked for them."""
-    from index.embedders.remote import declared, declared_digest, first_canaries  # noqa: PLC0415
+    from index.embedders.remote import asked_canaries, declared, declared_digest  # noqa: PLC0415
 
     path = first_canaries_path(declared_digest(declared(endpoint, label)))
     if not runtime.store.exists(path):
-        rows = first_canaries(_client(endpoint))
+        rows = asked_canaries(_client(endpoint))
         digests = tuple(text_digest(text) for text in CANARY_TEXTS)
         with runtime.store.scratch() as folder:
             batches.write_vectors(folder / "canaries.parquet", [(digests, rows)], endpoint.dimension)

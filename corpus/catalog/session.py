@@ -134,6 +134,8 @@ def open_catalog(url: str) -> Catalog:
         ) from error
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
+    else:
+        event.listen(engine, "before_cursor_execute", _answer_in_binary)
     event.listen(engine, "begin", _begin)
     return Catalog(engine)
 
@@ -176,6 +178,15 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # `_begin` says BEGIN; the driver would say it too late
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+BINARY = {"stemma_binary": True}
+"""Execution options of a query whose rows PostgreSQL sends in binary: bytes then arrive without hexadecimal text."""
+
+
+def _answer_in_binary(_connection: Any, cursor: Any, _sql: str, _values: Any, context: Any, *_rest: Any) -> None:
+    if context is not None and context.execution_options.get("stemma_binary"):
+        cursor.format = 1  # psycopg.pq.Format.BINARY
 
 
 def _begin(connection: Connection) -> None:

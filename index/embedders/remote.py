@@ -85,9 +85,9 @@ def space_of(model: str, endpoint: Endpoint, canaries: Vectors, revision: str = 
     )
 
 
-def first_canaries(client: EndpointClient) -> Vectors:
-    """Asks a server for its canary vectors for the first time, shape `(64, dimension)`, unit rows."""
-    return embed_once(CANARY_TEXTS, client.endpoint.dimension, _batched(client))
+def asked_canaries(client: EndpointClient, texts: Sequence[str] = CANARY_TEXTS) -> Vectors:
+    """Asks a server for canary vectors, shape `(texts, dimension)`, unit rows, and compares them with nothing."""
+    return embed_once(texts, client.endpoint.dimension, _batched(client))
 
 
 def _batched(client: EndpointClient) -> Callable[[list[str]], Vectors]:
@@ -158,9 +158,9 @@ class RemoteEmbedder(OfSpace):
         """
         return embed_once(texts, self.dimension, self._encode)
 
-    def embed_canaries(self) -> Vectors:
-        """Embeds the canary texts without comparing them, shape `(64, dimension)`."""
-        return first_canaries(self._client)
+    def embed_canaries(self, texts: Sequence[str]) -> Vectors:
+        """Embeds canary texts without comparing them, shape `(texts, dimension)`."""
+        return asked_canaries(self._client, texts)
 
     def _encode(self, texts: list[str]) -> Vectors:
         room = max(1, self._client.endpoint.batch_size - 1)

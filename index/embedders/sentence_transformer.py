@@ -115,8 +115,8 @@ def _keeps_directions(space: Space, low: Model, full: Model, precision: Precisio
 
 
 def _drift(low: Model, full: Model) -> CanaryResult:
-    rows = [unit_rows(model.encode(list(_SAMPLE)), _SAMPLE) for model in (full, low)]
-    return compare(*rows)
+    before, now = (unit_rows(model.encode(list(_SAMPLE)), _SAMPLE) for model in (full, low))
+    return compare(before, now)
 
 
 class SentenceTransformerEmbedder(OfSpace):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from corpus.errors import FingerprintMismatch
 from corpus.ids import fingerprint
-from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, SAME_RUNTIME, compare
+from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, PARTS, SAME_RUNTIME, compare, sample
 
 
 def unit(seed: int, rows: int = 8, width: int = 16) -> np.ndarray:
@@ -41,6 +41,24 @@ def test_one_moved_row_is_found(seed: int, place: int) -> None:
     assert result.worst == place
     assert result.min_cosine == pytest.approx(-1, abs=1e-5)
     assert not result.passed(ACROSS_RUNTIMES)
+
+
+def test_the_parts_are_all_canaries_and_each_holds_most_kinds() -> None:
+    parts = [sample(turn) for turn in range(PARTS)]
+    assert sorted(number for part in parts for number in part) == list(range(len(CANARY_TEXTS)))
+    assert sample(PARTS) == parts[0]
+    for part in parts:
+        kinds = {sum(number >= start for start in (16, 24, 36, 48)) for number in part}
+        assert kinds == {0, 1, 2, 3, 4}
+
+
+def test_a_moved_row_of_a_part_is_named_by_its_number() -> None:
+    stored = unit(3)
+    fresh = stored.copy()
+    fresh[2] = -fresh[2]
+    result = compare(stored, fresh, sample(4))
+    assert result.worst == sample(4)[2]
+    assert [item.canary for item in result.moved(ACROSS_RUNTIMES)] == [sample(4)[2]]
 
 
 def test_the_thresholds_lie_between_rounding_and_quantising() -> None:

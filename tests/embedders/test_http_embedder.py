@@ -22,7 +22,7 @@ from index.canaries import CANARY_TEXTS, SAME_RUNTIME, compare
 from index.embedders.http import EndpointClient
 from index.embedders.pace import Pace
 from index.embedders.registry import load_embedder
-from index.embedders.remote import RemoteEmbedder, first_canaries, open_remote, space_of
+from index.embedders.remote import RemoteEmbedder, asked_canaries, open_remote, space_of
 
 TEXTS = [f"Shelf {number} holds spare parts in blue boxes." for number in range(40)]
 KEY = "sk-very-secret-4711"
@@ -45,7 +45,7 @@ def client_of(server: Serving, pauses: list[float], **how: Any) -> EndpointClien
 
 def embedder_of(server: Serving, **how: Any) -> RemoteEmbedder:
     endpoint = server.endpoint(**how)
-    return open_remote("remote:x", endpoint, first_canaries(EndpointClient(endpoint)))
+    return open_remote("remote:x", endpoint, asked_canaries(EndpointClient(endpoint)))
 
 
 @pytest.mark.parametrize("encoding", ["float", "base64"])
@@ -224,7 +224,7 @@ def test_a_model_that_is_changed_in_the_middle_is_noticed_by_its_canary(server: 
 
 def test_a_space_is_what_was_declared_and_the_first_canaries_and_not_the_address(server: Serving) -> None:
     endpoint = server.endpoint()
-    canaries = first_canaries(EndpointClient(endpoint))
+    canaries = asked_canaries(EndpointClient(endpoint))
     space = space_of("remote:x", endpoint, canaries)
     same = [
         space_of("remote:other-name", endpoint, canaries),
@@ -317,7 +317,7 @@ def test_requests_to_a_server_are_spread(server: Serving) -> None:
 
 
 def test_canaries_of_a_server_are_the_models_own(server: Serving, wordllama: Embedder) -> None:
-    found = first_canaries(EndpointClient(server.endpoint()))
+    found = asked_canaries(EndpointClient(server.endpoint()))
     assert compare(wordllama.embed(CANARY_TEXTS), found).passed(SAME_RUNTIME)
 
 
