@@ -54,8 +54,6 @@ class Project:
         self.major += 1
         (self.folder / "contracts" / "bench.odcs.yaml").unlink(missing_ok=True)
         new = ["contract", "new", "bench", "--path", "docs/**/*.md", "--owner", "bench", "--model", model]
-        if model.startswith("path:"):
-            new += ["--dimension", "384"]
         self.json(*new, "--default", "version=1", "--default", "last_validated_date=2026-11-01")
         path = self.folder / "contracts" / "bench.odcs.yaml"
         text = path.read_text("utf-8").replace("version: 1.0.0", f"version: {self.major}.0.0", 1).rstrip("\n")
