@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from index.pointer import AliasPointer
 from index.reader import open_index
 from index.rebuild import rebuild_catalog
 from index.signing import TrustStore, generate_keypair
+from index.tombstones import Watch
 from index.verify import verify_version
 from ingestion import pipeline
 from ingestion.erasure import receipt as receipts
@@ -385,6 +388,35 @@ def test_a_deletion_is_served_no_more_and_the_next_version_does_without_it(proje
     project.write("valve", page("The valve"))
     project.ingest()
     assert DOC in {hit.doc_id for hit in project.search(LINES[0], k=3)}
+
+
+@both
+def test_deletions_at_once_stop_no_reader(project: Project) -> None:
+    """An older file in the place of a newer one is what a reader takes for an attack."""
+    project.fill(4)
+    project.ingest()
+    first, *others = sorted(project.states())[:3]
+    tombstone.delete(project.runtime, NAME, first, reason="withdrawn", actor="ann")
+    watch = Watch(project.runtime.store, NAME, TrustStore.from_folder(project.settings.trusted_keys))
+    done = threading.Event()
+
+    def to_and_fro(doc_id: str) -> None:
+        for undo in (False, True) * 5:
+            tombstone.delete(project.runtime, NAME, doc_id, reason="withdrawn", actor="ann", undo=undo)
+
+    def look() -> int:
+        looks = 0
+        while not done.is_set():
+            looks += len(watch.current()) > 0
+        return looks
+
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(look)
+        for deleting in [pool.submit(to_and_fro, doc_id) for doc_id in others]:
+            deleting.result()
+        done.set()
+        assert looking.result() > 0
+    assert (len(watch.current()), watch.current().sequence) == (1, 1 + 10 * len(others))
 
 
 def test_a_chunk_can_be_deleted_alone(project: Project) -> None:
