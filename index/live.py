@@ -114,7 +114,7 @@ def follow_index(  # noqa: PLR0913 - what `open_index` takes, and how to follow
         mmap: As for `open_index`.
         seen: As for `open_index`.
         poll_s: Seconds between two looks at the alias file; None for no thread: call `check` yourself.
-        on_event: Called from the thread that looks, after the version is in its place.
+        on_event: Called from the thread that looks, after the version is in its place. It may close the index.
 
     Raises:
         ConfigurationError: There is no such alias or version, or `poll_s` is not above 0.
@@ -161,7 +161,8 @@ class LiveIndex:
     ) -> None:
         self._store, self._name, self._alias = store, name, alias
         self._read, self._opener, self._on_event = read, opener, on_event
-        self._checking = threading.Lock()
+        # One that its holder may take again: `on_event` is called from inside `check`, and may close the index.
+        self._checking = threading.RLock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._retry_at, self._wait_s = 0.0, 0.0

@@ -28,9 +28,12 @@ RateOption = Annotated[
     ),
 ]
 PriceOption = Annotated[
-    float,
+    float | None,
     typer.Option(
-        "--price", metavar="PRICE", min=0.0, help="With --estimate: price of a million tokens, for a remote model."
+        "--price",
+        metavar="PRICE",
+        min=0.0,
+        help="With --estimate: price of a million tokens; default: what the endpoint of a remote model declares.",
     ),
 ]
 AbandonOption = Annotated[
@@ -57,7 +60,7 @@ def reembed(
     mode: ModeOption = "cutover",
     estimate: EstimateOption = False,  # noqa: FBT002 - a flag of the command line
     rate: RateOption = None,
-    price: PriceOption = 0.0,
+    price: PriceOption = None,
     abandon: AbandonOption = False,  # noqa: FBT002
 ) -> Result:
     """Embed stored chunks with another model.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from corpus import batches
 from corpus.catalog import audit as audit_log
+from corpus.catalog import versions
 from corpus.catalog.records import AliasState
 from corpus.errors import IntegrityError
 from corpus.ids import new_run_id
@@ -21,6 +22,7 @@ from index.verify import Verified, verify_version
 from ingestion.aliases import alias_state
 from ingestion.canaries import check_against
 from ingestion.embedding import describe, open_embedder
+from ingestion.models import space_of
 from ingestion.runtime import Runtime
 
 
@@ -66,10 +68,14 @@ def _check_pointer(runtime: Runtime, state: AliasState) -> None:
 
 
 def _check_canaries(runtime: Runtime, manifest: Manifest) -> CanaryResult:
-    """Compares today's model with the vectors that the version holds: those its index was built beside."""
-    model = str(manifest.fingerprints["embedder"].parts["model"])
-    contract = runtime.contract(manifest.name)
-    embedder = open_embedder(runtime, describe(runtime, model, contract.embedder.revision))
+    """Compares today's model with the vectors that the version holds: those its index was built beside.
+
+    The model is that of the version. What the contract declares today may be another one, not re-embedded yet.
+    """
+    with runtime.catalog.reading() as tx:
+        record = versions.require(tx, manifest.name, manifest.number)
+    space = space_of(runtime, record)
+    embedder = open_embedder(runtime, describe(runtime, space.model, space.revision or None))
     version = layout.version_name(manifest.number)
     with runtime.store.open(f"{layout.version_path(manifest.name, manifest.number)}/{layout.CANARIES}") as handle:
         stored = batches.vectors_from_arrow(batches.read_table(handle, ["vector"])["vector"])

@@ -137,15 +137,15 @@ def _require_chunk(runtime: Runtime, contract: str, chunk_id: str) -> None:
 def project(runtime: Runtime, contract: str, signer: Signer) -> int:
     """Writes the tombstone file and the alias files of an index from their rows; returns the number of tombstones.
 
-    Written again until the rows rest, so that a late writer leaves no older file behind.
+    The file is written while the log's lock is held: of two who delete at once the later rows are written later, so
+    that no reader ever finds an older file than the one before, which it would take for one that was put back.
     """
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
-    while True:
-        wanted = _rows(runtime, contract)
+    with runtime.catalog.transaction() as tx:
+        audit.lock(tx)
+        wanted = _rows(tx, contract)
         if wanted.sequence and not _is_there(runtime, wanted, trust):
             write_tombstones(runtime.store, wanted, signer)
-        if _rows(runtime, contract) == wanted:
-            break
     with runtime.catalog.reading() as tx:
         states = versions.aliases(tx, contract)
     for state in states:
@@ -155,25 +155,24 @@ def project(runtime: Runtime, contract: str, signer: Signer) -> int:
 
 def is_projected(runtime: Runtime, contract: str) -> bool:
     """Returns whether readers see the tombstones that the catalog has, and alias files that say so."""
-    wanted = _rows(runtime, contract)
-    if not wanted.sequence:
-        return True
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     with runtime.catalog.reading() as tx:
+        wanted = _rows(tx, contract)
         aliases = [state.alias for state in versions.aliases(tx, contract)]
+    if not wanted.sequence:
+        return True
     pointers = [read_pointer(runtime.store, contract, alias) for alias in aliases]
     behind = any(pointer is None or pointer.tombstones < wanted.sequence for pointer in pointers)
     return not behind and _is_there(runtime, wanted, trust)
 
 
-def _rows(runtime: Runtime, contract: str) -> Tombstones:
-    with runtime.catalog.reading() as tx:
-        return Tombstones(
-            index=contract,
-            sequence=erasures.sequence(tx, contract),
-            documents=erasures.buried(tx, contract, "document"),
-            chunks=erasures.buried(tx, contract, "chunk"),
-        )
+def _rows(tx: Session, contract: str) -> Tombstones:
+    return Tombstones(
+        index=contract,
+        sequence=erasures.sequence(tx, contract),
+        documents=erasures.buried(tx, contract, "document"),
+        chunks=erasures.buried(tx, contract, "chunk"),
+    )
 
 
 def _is_there(runtime: Runtime, wanted: Tombstones, trust: TrustStore) -> bool:

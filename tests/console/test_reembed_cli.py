@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from serving import serving
+
+from index.embedders.registry import load_embedder
 
 NAME = "handbook"
 SHADOW = ("--model", "all-MiniLM-L6-v2", "--mode", "shadow")
@@ -17,6 +20,24 @@ def test_the_estimate_is_priced_and_repeats_what_to_type(ingested: Any) -> None:
     assert (figures["rate"], figures["seconds_estimated"]) == ("1 chunks/s", 2.0)
     assert figures["rate_from"] == "assumed"
     assert found["next"] == f"stemma reembed {NAME} --model all-MiniLM-L6-v2 --mode shadow --rate '1 chunks/s'"
+
+
+def test_the_price_is_what_the_endpoint_declares_unless_another_is_given(ingested: Any) -> None:
+    with serving(load_embedder("wordllama-256").embed) as server:
+        declared = {
+            "provider": "tests",
+            "url": server.url,
+            "model": "m",
+            "dimension": 256,
+            "price_per_million_tokens": 4,
+        }
+        lines = [f"{name} = {value!r}" for name, value in declared.items()]
+        with (ingested.folder / "stemma.toml").open("a") as settings:
+            settings.write("\n".join(["", "[embedders.priced]", *lines, ""]))
+        asked = ("reembed", NAME, "--estimate", "--model", "remote:priced", "--mode", "shadow")
+        figures = ingested.json(*asked)["figures"]
+        assert figures["price_estimated"] == round(figures["tokens_to_embed"] * 4 / 1e6, 4) > 0
+        assert "price_estimated" not in ingested.json(*asked, "--price", "0")["figures"]
 
 
 @pytest.mark.parametrize("rate", ["fast", "-3", "0 chunks/s"])

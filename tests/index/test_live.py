@@ -252,6 +252,21 @@ def test_a_broken_listener_does_not_stop_it(world, first, follow, make_doc, capl
     assert "on_event of the live index handbook failed" in caplog.text
 
 
+def test_a_listener_may_close_what_it_listens_to(world, first, make_doc):
+    def stop(event):
+        if event.kind == "swapped":
+            live.close()
+
+    live = follow_index(world.store.url, NAME, trust=world.trust, embedder=world.embedder, poll_s=None, on_event=stop)
+    _publish(world, 2, [make_doc("new", "only this")])
+    looking = threading.Thread(target=live.check, daemon=True)
+    looking.start()
+    looking.join(20)
+    assert not looking.is_alive()
+    with pytest.raises(ConfigurationError, match="closed"):
+        live.search("text")
+
+
 def test_it_opens_only_what_it_could_serve(world, follow):
     with pytest.raises(ConfigurationError, match="no alias 'live'"):
         follow()

@@ -106,6 +106,16 @@ def test_eight_small_writes_ask_every_canary_and_one_large_write_asks_all(projec
     assert len(checks(project)) == before
 
 
+def test_an_audit_asks_the_model_of_the_version_and_not_the_one_that_is_declared_by_now(project: Project) -> None:
+    project.ingest()
+    project.declare("all-MiniLM-L6-v2", "2.0.0")
+    named, pin = "embeddingModel: all-MiniLM-L6-v2", f"sha256:{'0' * 64}"
+    text = project.contract_path.read_text()
+    assert named in text
+    project.contract_path.write_text(text.replace(named, f"{named}\n          embeddingModelVersion: '{pin}'"))
+    assert audit.audit(project.runtime, NAME).figures["version"] == 1
+
+
 def test_an_unchanged_run_asks_nothing(project: Project) -> None:
     project.ingest()
     before = len(checks(project))

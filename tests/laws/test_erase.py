@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ from corpus.catalog import answers, audit, decisions, erasures, segments, versio
 from corpus.catalog.tables import Base
 from corpus.errors import ConfigurationError, IntegrityError, SignatureInvalid
 from corpus.ids import tomb_digest
+from corpus.storage import Store
 from index.embedders.registry import load_embedder
 from index.manifest import Manifest
 from index.pointer import AliasPointer
 from index.reader import open_index
 from index.rebuild import rebuild_catalog
-from index.signing import TrustStore, generate_keypair
+from index.signing import Signer, TrustStore, generate_keypair
+from index.tombstones import Tombstones, Watch
 from index.verify import verify_version
 from ingestion import pipeline
 from ingestion.erasure import receipt as receipts
@@ -385,6 +388,34 @@ def test_a_deletion_is_served_no_more_and_the_next_version_does_without_it(proje
     project.write("valve", page("The valve"))
     project.ingest()
     assert DOC in {hit.doc_id for hit in project.search(LINES[0], k=3)}
+
+
+@both
+def test_of_two_deletions_at_once_the_file_of_the_later_one_is_the_later_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older file in the place of a newer one is what a reader takes for an attack, and stops."""
+    project.fill(4)
+    project.ingest()
+    first, second = sorted(project.states())[:2]
+    watch = Watch(project.runtime.store, NAME, TrustStore.from_folder(project.settings.trusted_keys))
+    write, meanwhile, looks = tombstone.write_tombstones, [], []
+
+    def delete(doc_id: str) -> None:
+        tombstone.delete(project.runtime, NAME, doc_id, reason="withdrawn", actor="ann")
+
+    def slowly(store: Store, tombstones: Tombstones, signer: Signer) -> None:
+        if not meanwhile:
+            meanwhile.append(pool.submit(delete, second))
+            wait(meanwhile, timeout=1)
+        write(store, tombstones, signer)
+        looks.append(len(watch.current()))
+
+    monkeypatch.setattr(tombstone, "write_tombstones", slowly)
+    with ThreadPoolExecutor() as pool:
+        delete(first)
+        meanwhile[0].result()
+    assert (looks[-1], len(watch.current())) == (2, 2)
 
 
 def test_a_chunk_can_be_deleted_alone(project: Project) -> None:
