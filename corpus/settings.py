@@ -72,6 +72,22 @@ class Settings(BaseSettings):
     shard_bytes: int = Field(
         default=1_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
     )
+    max_shards: int = Field(
+        default=4096,
+        ge=1,
+        description="Shards of one run; more work makes larger ones. At most Airflow's `[core] max_map_length`.",
+    )
+    max_shard_bytes: int = Field(
+        default=64_000_000, ge=1, description="Largest shard that `max_shards` may ask for: a task holds one in memory."
+    )
+    embed_pool: str = Field(
+        default="default_pool",
+        min_length=1,
+        description="Airflow pool of the tasks that embed; its slots bound how many do at once. It has to exist.",
+    )
+    run_deadline_minutes: float = Field(
+        default=240.0, ge=0, description="Airflow reports a run that takes longer; 0 for no deadline."
+    )
     max_document_bytes: int = Field(default=50_000_000, ge=1, description="A larger document is rejected unread.")
     inspect_workers: int = Field(
         default=2, ge=1, le=256, description="Worker processes that read documents, of one command or task."

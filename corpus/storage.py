@@ -298,7 +298,8 @@ def open_store(url: str) -> Store:
         SourceUnavailable: The place did not answer.
     """
     try:
-        fs, root = fsspec.core.url_to_fs(url)
+        # Another machine may have published since: an object store's client must not answer from what it listed.
+        fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except (ValueError, ImportError) as error:
         raise ConfigurationError(
             f"home {url!r} cannot be opened: {error}. Use a folder, or an fsspec URL whose package "

@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Param, TriggerRule, dag, task
-from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contracts, corpus_asset, run_key
+from stemma_edge import (
+    EMBED_POOL,
+    START,
+    ContractStub,
+    ReceiptJson,
+    contracts,
+    corpus_asset,
+    deadline,
+    defaults_of,
+    run_key,
+)
 
 ALLOW_SHRINK = Param(
     default=False,
@@ -66,7 +76,7 @@ def admit(name: str, due: Sequence[str]) -> ReceiptJson:
     return stage.admit(open_runtime(), name, run_key(), list(due)).to_json()
 
 
-@task
+@task(pool=EMBED_POOL)
 def stage(name: str, shard: str) -> ReceiptJson:
     """Chunks, embeds and commits the admitted documents of one shard."""
     from ingestion.runtime import open_runtime
@@ -88,18 +98,20 @@ def settle(name: str, staged: Sequence[ReceiptJson] | None, *, outlet_events: An
     return receipt
 
 
-def build(name: str, schedule: str | None) -> None:
+def build(stub: ContractStub) -> None:
     """Declares the ingest DAG of one contract."""
+    name = stub.name
 
     @dag(
         dag_id=f"corpus_ingest__{name}",
         description=f"Ingests the documents of contract {name}.",
-        schedule=schedule,
+        schedule=stub.schedule,
         start_date=START,
         catchup=False,
         max_active_runs=1,
         params={"allow_shrink": ALLOW_SHRINK},
-        default_args=TASK_DEFAULTS,
+        default_args=defaults_of(stub),
+        deadline=deadline(name, stub.owner),
         doc_md=__doc__,
         tags=["stemma", "ingest"],
     )
@@ -116,4 +128,4 @@ def build(name: str, schedule: str | None) -> None:
 
 
 for contract in contracts().values():
-    build(contract.name, contract.schedule)
+    build(contract)

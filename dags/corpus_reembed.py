@@ -14,7 +14,7 @@ import logging
 from typing import Any
 
 from airflow.sdk import AssetAlias, Param, TriggerRule, dag, task
-from stemma_edge import NOTHING_NEW, START, TASK_DEFAULTS, ReceiptJson, contract_param, index_asset, run_key
+from stemma_edge import EMBED_POOL, NOTHING_NEW, START, TASK_DEFAULTS, ReceiptJson, contract_param, index_asset, run_key
 
 LOG = logging.getLogger("stemma.reembed")
 
@@ -97,7 +97,7 @@ def corpus_reembed() -> None:
         )
         return [list(group) for group in found]
 
-    @task
+    @task(pool=EMBED_POOL)
     def embed_segments(group: list[str], *, params: dict[str, Any]) -> ReceiptJson:
         """Embeds the segments of one group; each is kept as soon as it is done."""
         from ingestion.progress import Logged
@@ -107,7 +107,7 @@ def corpus_reembed() -> None:
         options = {"model": params["model"], "rate": params["rate"], "progress": Logged(LOG)}
         return reembed.embed_segments(open_runtime(), params["contract"], run_key(), group, **options).to_json()
 
-    @task(outlets=[INDEX], trigger_rule=TriggerRule.NONE_FAILED)
+    @task(pool=EMBED_POOL, outlets=[INDEX], trigger_rule=TriggerRule.NONE_FAILED)
     def release(*, params: dict[str, Any], outlet_events: Any) -> ReceiptJson:
         """Publishes a version in the new space."""
         from ingestion.runtime import open_runtime

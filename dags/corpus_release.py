@@ -18,10 +18,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from stemma_edge import (
     NOTHING_NEW,
     START,
-    TASK_DEFAULTS,
+    ContractStub,
     ReceiptJson,
     contracts,
     corpus_asset,
+    deadline,
+    defaults_of,
     index_asset,
     settled_run,
 )
@@ -43,8 +45,9 @@ PARAMS = {
 }
 
 
-def build(name: str) -> None:
+def build(stub: ContractStub) -> None:
     """Declares the release DAG of one contract."""
+    name = stub.name
     index = index_asset(name)
 
     @dag(
@@ -55,7 +58,8 @@ def build(name: str) -> None:
         catchup=False,
         max_active_runs=1,
         params=PARAMS,
-        default_args=TASK_DEFAULTS,
+        default_args=defaults_of(stub),
+        deadline=deadline(name, stub.owner),
         doc_md=__doc__,
         tags=["stemma", "release"],
     )
@@ -88,5 +92,5 @@ def build(name: str) -> None:
     corpus_release()
 
 
-for contract in contracts():
+for contract in contracts().values():
     build(contract)

@@ -6,14 +6,26 @@ files on `sys.path`, so the name must be nobody else's.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, Param, RetryAction, RetryRule, get_current_context
+from airflow.sdk import (
+    Asset,
+    DeadlineAlert,
+    DeadlineReference,
+    Param,
+    RetryDecision,
+    RetryPolicy,
+    SyncCallback,
+    get_current_context,
+)
 
-from ingestion.discovery import ContractStub, contracts_folder, discover
+from ingestion.discovery import ContractStub, contracts_folder, discover, setting
+
+ALARMS = logging.getLogger("stemma.alarms")
 
 ReceiptJson: TypeAlias = Any
 """A `corpus.types.Receipt` as JSON. Not annotated as a dict: Airflow would push each key as an XCom of its own."""
@@ -24,10 +36,44 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING_NEW = frozenset({"unchanged", "empty", "held", "waiting-for-approval"})
 """What a release says of itself when no alias moved; then no asset is updated."""
 
-RETRYABLE = tuple(
-    f"corpus.errors.{name}" for name in ("SourceUnavailable", "TornRead", "ConcurrentRelease", "EmbedderUnavailable")
+EMBED_POOL = setting("embed_pool", "default_pool")
+"""The pool of the tasks that embed. A pool that does not exist would let them wait for ever; `stemma doctor` looks."""
+
+TRANSIENT = frozenset(
+    {
+        "builtins.ConnectionError",
+        "builtins.TimeoutError",
+        "aiohttp.client_exceptions.ClientConnectionError",
+        "botocore.exceptions.ConnectionError",
+        "botocore.exceptions.HTTPClientError",
+    }
 )
-"""The errors whose `retryable` is set. Any other fails at once: trying again would only hide it for longer."""
+"""Errors of others that say only that somebody did not answer. By name: nothing is imported to compare."""
+
+
+class RetryWhatMayHelp(RetryPolicy):
+    """Tries again after what may be over by then, and after nothing else: it would only hide a defect for longer.
+
+    An error of ours says so itself (`retryable`). A task whose machine died has no exception, and is tried again.
+    """
+
+    def evaluate(self, exception: BaseException, *_asked: Any, **_of: Any) -> RetryDecision:
+        """Decides by the exception alone."""
+        name = type(exception).__name__
+        names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(exception).__mro__}
+        if getattr(exception, "retryable", bool(names & TRANSIENT)):
+            return RetryDecision.retry(reason=f"{name} may be over by then")
+        return RetryDecision.fail(reason=f"{name} would come again")
+
+    def serialize(self) -> dict[str, Any]:
+        """Names the policy; it has no options."""
+        return {"__type": type(self).__name__}
+
+    @classmethod
+    def deserialize(cls, _data: dict[str, Any]) -> RetryWhatMayHelp:
+        """Returns the policy."""
+        return cls()
+
 
 PARENT = "OPENLINEAGE_PARENT_ID"
 """OpenLineage's own variable for the run that ours is part of."""
@@ -45,15 +91,69 @@ def tell_parent(context: Any) -> None:
     os.environ[PARENT] = lineage_root_parent_id(context["ti"])
 
 
+def tell_failure(context: Any) -> None:
+    """Says in one line, for people and for what watches logs: which contract, whose, which documents, why."""
+    from ingestion.alarms import Failure, told  # noqa: PLC0415 - only a task that failed pays for it
+
+    task, instance = context["task"], context["ti"]
+    given = {**dict(getattr(task, "op_kwargs", None) or {}), **context.get("params", {})}
+    ALARMS.error(
+        told(
+            Failure(
+                contract=str(given.get("name") or given.get("contract") or instance.dag_id.partition("__")[2]),
+                task=instance.task_id,
+                run_id=_run_key(instance.dag_id, instance.run_id),
+                shard=str(given.get("shard") or ""),
+                tries=instance.try_number,
+                error=context.get("exception"),
+            )
+        )
+    )
+
+
 TASK_DEFAULTS: dict[str, Any] = {
     "owner": "stemma",
     "pre_execute": tell_parent,
-    "retries": 2,
-    "retry_delay": timedelta(seconds=30),
-    "retry_policy": ExceptionRetryPolicy(
-        rules=[RetryRule(exception=list(RETRYABLE), action=RetryAction.RETRY)], default=RetryAction.FAIL
-    ),
+    "on_failure_callback": tell_failure,
+    # Ten seconds, half a minute, one and a half: what a database or a store takes to come back.
+    "retries": 3,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 3.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": RetryWhatMayHelp(),
 }
+
+
+def defaults_of(stub: ContractStub) -> dict[str, Any]:
+    """Returns the defaults of the tasks of one contract, which belong to its owner."""
+    return {**TASK_DEFAULTS, "owner": stub.owner or TASK_DEFAULTS["owner"]}
+
+
+def tell_deadline(contract: str, owner: str, minutes: float, *, context: Any) -> None:
+    """Says that a run takes longer than it may; runs in the executor, and stops nothing."""
+    run = context["dag_run"]
+    ALARMS.error(
+        f"contract {contract!r} (owner {owner or 'unknown'}): run {run['dag_run_id']} of {run['dag_id']} has not ended "
+        f"{minutes:g} minutes after it was queued. It goes on; look at what its tasks wait for, or raise "
+        "run_deadline_minutes."
+    )
+
+
+def deadline(contract: str = "", owner: str = "") -> DeadlineAlert | None:
+    """Returns the deadline of a run, from the time it was queued; None where the settings want none."""
+    try:
+        minutes = float(setting("run_deadline_minutes", "240"))
+    except ValueError:
+        return None  # the first task says what is wrong with it
+    if minutes <= 0:
+        return None
+    said = {"contract": contract, "owner": owner, "minutes": minutes}
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=minutes),
+        callback=SyncCallback(tell_deadline, kwargs=said),
+        name="run_deadline_minutes",
+    )
 
 
 def contracts() -> dict[str, ContractStub]:
@@ -84,7 +184,11 @@ def contract_param(*, optional: bool = False) -> Param:
 def run_key() -> str:
     """Names the Stemma run of this DAG run: the same for each task and each retry, unlike in another DAG."""
     context = get_current_context()
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{context['dag'].dag_id}.{context['dag_run'].run_id}")
+    return _run_key(context["dag"].dag_id, context["dag_run"].run_id)
+
+
+def _run_key(dag_id: str, run_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dag_id}.{run_id}")
 
 
 def settled_run(triggering_asset_events: Any) -> str:

@@ -37,12 +37,14 @@ class ContractStub:
         version: Its version, as text.
         path: Its file.
         schedule: Cron expression of its `frequency`; None where it has none.
+        owner: Team that answers for it; empty where it says none.
     """
 
     name: str
     version: str
     path: Path
     schedule: str | None
+    owner: str = ""
 
 
 def discover(folder: Path) -> tuple[ContractStub, ...]:
@@ -65,10 +67,25 @@ def contracts_folder(environ: Mapping[str, str] | None = None) -> Path:
             (else the nearest folder at or above the working directory with stemma.toml), and
             `STEMMA_CONTRACTS` wins over stemma.toml.
     """
+    return _project(os.environ if environ is None else environ) / setting("contracts", "contracts", environ)
+
+
+def setting(name: str, default: str, environ: Mapping[str, str] | None = None) -> str:
+    """Returns one setting as text, as `corpus.settings.load_settings` would, without checking it.
+
+    Args:
+        name: The setting.
+        default: What it is where neither environment nor stemma.toml, or an unreadable one, says.
+        environ: The environment; None takes this process's.
+    """
     environ = os.environ if environ is None else environ
-    named = environ.get("STEMMA_PROJECT")
-    project = (Path(named) if named else _nearest_project(Path.cwd())).absolute()
-    return project / (environ.get("STEMMA_CONTRACTS") or _configured_folder(project / PROJECT_FILE))
+    if found := environ.get(f"STEMMA_{name.upper()}"):
+        return found
+    try:
+        configured = tomllib.loads((_project(environ) / PROJECT_FILE).read_text("utf-8")).get(name)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return default
+    return str(configured) if isinstance(configured, str | int | float) else default
 
 
 def _stub(path: Path) -> ContractStub | None:
@@ -83,7 +100,13 @@ def _stub(path: Path) -> ContractStub | None:
         version=str(document.get("version", "")),
         path=path,
         schedule=next(_schedules(document.get("slaProperties")), None),
+        owner=_owner(document.get("team")),
     )
+
+
+def _owner(team: Any) -> str:
+    name = team.get("name") if isinstance(team, dict) else None
+    return name.strip() if isinstance(name, str) else ""
 
 
 def _schedules(properties: Any) -> Iterator[str]:
@@ -99,15 +122,12 @@ def _schedules(properties: Any) -> Iterator[str]:
             yield cron
 
 
+def _project(environ: Mapping[str, str]) -> Path:
+    named = environ.get("STEMMA_PROJECT")
+    return (Path(named) if named else _nearest_project(Path.cwd())).absolute()
+
+
 def _nearest_project(start: Path) -> Path:
     start = start.absolute()
     holders = (folder for folder in (start, *start.parents) if (folder / PROJECT_FILE).is_file())
     return next(holders, start)
-
-
-def _configured_folder(path: Path) -> str:
-    try:
-        configured = tomllib.loads(path.read_text("utf-8")).get("contracts")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        return "contracts"
-    return configured if isinstance(configured, str) else "contracts"

@@ -17,6 +17,8 @@ from corpus.types import SourceRef
 
 # A handful of deletions is ordinary work even in a small folder.
 _ORDINARY_REMOVALS = 3
+# What reading, judging and recording a document costs beside its bytes, as bytes of text.
+_LEAST_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +132,34 @@ def guard_shrink(snapshot: Snapshot, *, known: int, max_removed_share: float, co
     )
 
 
+def shard_size(entries: Sequence[Entry], *, least: int, most: int, shards: int) -> int:
+    """Returns the bytes of a shard: the least that is asked, or more where it would take too many.
+
+    Args:
+        entries: What is to be cut.
+        least: Bytes of a shard, as set.
+        most: Bytes that one may have, unless `least` is more.
+        shards: How many there may be; more only where even shards of `most` bytes do not hold everything.
+    """
+    # A shard may stay nearly half empty where a large document follows, so room for twice as many is left.
+    wanted = -(-2 * sum(weight(entry) for entry in entries) // shards)
+    return max(least, min(wanted, most))
+
+
+def weight(entry: Entry) -> int:
+    """Returns the bytes that a document counts: an empty one has its price too."""
+    return max(entry.ref.size, _LEAST_BYTES)
+
+
 def cut_shards(entries: Sequence[Entry], shard_bytes: int) -> Iterator[tuple[Entry, ...]]:
     """Yields groups of entries of about `shard_bytes` each, in listing order, none empty."""
     shard: list[Entry] = []
     size = 0
     for entry in entries:
-        if shard and size + entry.ref.size > shard_bytes:
+        if shard and size + weight(entry) > shard_bytes:
             yield tuple(shard)
             shard, size = [], 0
         shard.append(entry)
-        size += entry.ref.size
+        size += weight(entry)
     if shard:
         yield tuple(shard)

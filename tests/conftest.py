@@ -78,6 +78,13 @@ def empty_postgres_url(postgres_server: URL) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def two_databases(postgres_server: URL) -> Iterator[tuple[str, str]]:
+    """URLs of two databases without a single table, for the tests of a module."""
+    with _fresh_database(postgres_server, "template1") as one, _fresh_database(postgres_server, "template1") as two:
+        yield one, two
+
+
 @contextlib.contextmanager
 def _fresh_database(server: URL, template: str) -> Iterator[str]:
     name = f"stemma_test_{uuid.uuid4().hex}"

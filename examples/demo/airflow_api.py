@@ -21,12 +21,23 @@ class AirflowTrouble(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """One task instance as Airflow sees it."""
+    """One task instance as Airflow sees it.
+
+    Attributes:
+        task_id: The task.
+        map_index: Which of a mapped task's; -1 where it is not mapped.
+        state: Such as `running`; `none` before it is scheduled.
+        try_number: How often it was started.
+        pid: Its process, on the machine that runs it; 0 before there is one.
+        seconds: From its start to its end, as Airflow counts; 0 before.
+    """
 
     task_id: str
     map_index: int
     state: str
     try_number: int
+    pid: int = 0
+    seconds: float = 0.0
 
 
 class AirflowApi:
@@ -87,8 +98,12 @@ class AirflowApi:
         quoted = urllib.parse.quote(run_id, safe="")
         found = self._pages(f"/api/v2/dags/{dag_id}/dagRuns/{quoted}/taskInstances", "task_instances")
         return tuple(
-            TaskState(item["task_id"], item["map_index"], item["state"] or "none", item["try_number"]) for item in found
-        )
+            TaskState(
+                item["task_id"], item["map_index"], item["state"] or "none", item["try_number"],
+                item.get("pid") or 0, item.get("duration") or 0.0,
+            )
+            for item in found
+        )  # fmt: skip
 
     def result(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """Returns what a task returned."""

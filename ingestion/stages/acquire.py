@@ -23,7 +23,7 @@ from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.relations.codes import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
-from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot
+from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot, shard_size
 from ingestion.toolkit import asks_paraphrase, tools_of
 
 
@@ -67,7 +67,7 @@ def acquire(
         _guard(contract, snapshot, known)
     shards = tuple(
         staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
-        for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
+        for shard in cut_shards(snapshot.due, _shard_bytes(runtime, snapshot))
     )
     staging.write_note(runtime.store, run_id, _note(contract, snapshot, shards, allow_shrink=allow_shrink))
     return Receipt(
@@ -81,6 +81,11 @@ def acquire(
         fingerprints={"assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint}
         | {"embedder": space.fingerprint},
     )
+
+
+def _shard_bytes(runtime: Runtime, snapshot: Snapshot) -> int:
+    on = runtime.settings
+    return shard_size(snapshot.due, least=on.shard_bytes, most=on.max_shard_bytes, shards=on.max_shards)
 
 
 def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], *, allow_shrink: bool) -> staging.RunNote:

@@ -29,7 +29,8 @@ def two_contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = project / "contracts"
     folder.mkdir()
     (project / "stemma.toml").touch()
-    (folder / "a.odcs.yaml").write_text(STUB.format(name="support-kb", schedule="0 2 * * *"))
+    text = STUB.format(name="support-kb", schedule="0 2 * * *")
+    (folder / "a.odcs.yaml").write_text(f"{text}team: {{name: support-team}}\n")
     (folder / "b.odcs.yaml").write_text(STUB.format(name="policies", schedule="not a cron"))
     (folder / "broken.odcs.yaml").write_text("name: [")
     return project
@@ -46,7 +47,7 @@ def airflow_python(airflow_home: Path) -> Callable[[Path, str], str]:
             "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-            "PYTHONPATH": str(REPOSITORY / "dags"),
+            "PYTHONPATH": os.pathsep.join((str(REPOSITORY / "dags"), str(REPOSITORY))),
             "STEMMA_PROJECT": str(project),
         }
         done = subprocess.run(

@@ -32,15 +32,34 @@ import json
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag()
 def task(item):
-    policy = item.retry_policy
+    policy, calls = item.retry_policy, item.on_failure_callback
     return {"retries": item.retries, "policy": policy and policy.serialize(), "rule": str(item.trigger_rule),
+            "pool": item.pool, "owner": item.owner, "backoff": item.retry_exponential_backoff,
+            "tells": [call.__name__ for call in ([calls] if callable(calls) else calls)],
             "outlets": [asset.name for asset in item.outlets], "upstream": sorted(item.upstream_task_ids)}
 print(json.dumps({"errors": bag.import_errors, "dags": {dag.dag_id: {
     "params": {name: [param.schema, param.description]
                for name, param in ((name, dag.params.get_param(name)) for name in dag.params)},
+    "deadlines": [[alert.interval.total_seconds(), alert.callback.path, alert.callback.kwargs]
+                  for alert in dag.deadline or ()],
     "runs": dag.max_active_runs, "catchup": dag.catchup, "doc": dag.doc_md, "schedule": str(dag.schedule),
     "tasks": {item.task_id: task(item) for item in dag.tasks},
 } for dag in bag.dags.values()}}))
+"""
+
+DECIDE = """
+import importlib, json
+from corpus.errors import StemmaError
+import stemma_edge
+def below(kind):
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+named = {"botocore.exceptions": "EndpointConnectionError", "aiohttp.client_exceptions": "ClientConnectorError"}
+kinds = [ConnectionResetError, TimeoutError, ValueError, MemoryError, FileNotFoundError, *below(StemmaError)]
+kinds += [getattr(importlib.import_module(place), name) for place, name in named.items()]
+print(json.dumps({kind.__name__: stemma_edge.RetryWhatMayHelp().evaluate(
+    exception=kind.__new__(kind), try_number=1, max_tries=3).action.value for kind in kinds}))
 """
 
 
@@ -104,13 +123,50 @@ def test_one_run_at_a_time_no_catching_up_and_a_page_of_words(described: dict[st
     assert all(len(dag["doc"]) > 100 for dag in described.values())
 
 
-def test_every_task_retries_exactly_the_errors_that_say_so(described: dict[str, Any]) -> None:
-    retryable = {f"corpus.errors.{error.__name__}" for error in _below(StemmaError) if error.retryable}
+def test_every_task_is_tried_again_with_backoff_where_that_may_help(described: dict[str, Any]) -> None:
     for dag in described.values():
         for task in dag["tasks"].values():
-            (rule,) = task["policy"]["rules"]
-            assert set(rule["exception"]) == retryable
-            assert (rule["action"], task["policy"]["default"], task["retries"]) == ("retry", "fail", 2)
+            assert task["policy"] == {"__type": "RetryWhatMayHelp"}
+            assert (task["retries"], task["backoff"], task["tells"]) == (3, 3.0, ["tell_failure"])
+
+
+def test_exactly_what_may_help_is_tried_again(two_contracts: Path, airflow_python: Callable[[Path, str], str]) -> None:
+    decided: dict[str, str] = json.loads(airflow_python(two_contracts, DECIDE).splitlines()[-1])
+    ours = {error.__name__: "retry" if error.retryable else "fail" for error in _below(StemmaError)}
+    assert {name: decided[name] for name in ours} == ours
+    assert {"retry", "fail"} == set(ours.values())
+    theirs = {name: action for name, action in decided.items() if name not in ours}
+    assert theirs == {
+        "ConnectionResetError": "retry", "TimeoutError": "retry", "EndpointConnectionError": "retry",
+        "ClientConnectorError": "retry", "ValueError": "fail", "MemoryError": "fail", "FileNotFoundError": "fail",
+    }  # fmt: skip
+
+
+def test_what_embeds_stands_in_the_pool_that_the_settings_name(
+    two_contracts: Path, airflow_python: Callable[[Path, str], str], described: dict[str, Any]
+) -> None:
+    assert {task["pool"] for dag in described.values() for task in dag["tasks"].values()} == {"default_pool"}
+    code = "import os\nos.environ['STEMMA_EMBED_POOL'] = 'embedding'\n" + DESCRIBE
+    dags = json.loads(airflow_python(two_contracts, code).splitlines()[-1])["dags"]
+    pooled = {
+        (name, task)
+        for name, dag in dags.items()
+        for task, item in dag["tasks"].items()
+        if item["pool"] != "default_pool"
+    }
+    assert pooled == {
+        ("corpus_ingest__support-kb", "stage"), ("corpus_ingest__policies", "stage"),
+        ("corpus_reembed", "embed_segments"), ("corpus_reembed", "release"),
+    }  # fmt: skip
+
+
+def test_tasks_and_deadlines_name_who_answers_for_the_contract(described: dict[str, Any]) -> None:
+    for kind in ("ingest", "release"):
+        dag = described[f"corpus_{kind}__support-kb"]
+        assert {task["owner"] for task in dag["tasks"].values()} == {"support-team"}
+        said = {"contract": "support-kb", "owner": "support-team", "minutes": 240.0}
+        assert dag["deadlines"] == [[240 * 60, "stemma_edge.tell_deadline", said]]
+        assert {task["owner"] for task in described[f"corpus_{kind}__policies"]["tasks"].values()} == {"stemma"}
 
 
 def test_only_the_last_task_of_a_stage_updates_an_asset(described: dict[str, Any]) -> None:
