@@ -33,6 +33,8 @@ class Source(Protocol):
     def list(self) -> Iterator[SourceRef]:
         """Yields every document, sorted by path.
 
+        One with the `stamp` of its last reading is not read again.
+
         Raises:
             SourceUnavailable: The place cannot be listed completely. A partial listing is never
                 returned as if it were whole.

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
         default=240.0, ge=0, description="Airflow reports a run that takes longer; 0 for no deadline."
     )
     max_document_bytes: int = Field(default=50_000_000, ge=1, description="A larger document is rejected unread.")
+    trust_listing: bool = Field(
+        default=True,
+        description="Take a document as unchanged, unread, where its source lists it as before; false reads them all.",
+    )
     inspect_workers: int = Field(
         default=2, ge=1, le=256, description="Worker processes that read documents, of one command or task."
     )

@@ -119,6 +119,8 @@ class SourceRef:
         version_tag: ETag, generation or inode-like tag of the source, empty where there is none.
         sidecar_uri: Where metadata beside the document is, empty where there is none.
         manifest_uri: Where a C2PA manifest beside the document is, empty where there is none.
+        stamp: What the listing says of the document and of all that is beside it: where it is what it was, not a byte
+            of them has changed. Empty where the source cannot promise that; then they are read.
     """
 
     doc_id: str
@@ -129,6 +131,7 @@ class SourceRef:
     version_tag: str = ""
     sidecar_uri: str = ""
     manifest_uri: str = ""
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

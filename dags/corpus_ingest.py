@@ -32,15 +32,17 @@ ALLOW_SHRINK = Param(
     type="boolean",
     description="Accept a source that lists far fewer documents than before; without it nothing is removed.",
 )
+REASON = Param(default="", type="string", maxLength=500, description="Why, for the audit log; with allow_shrink.")
 
 
 @task
 def acquire(name: str, *, params: dict[str, Any]) -> ReceiptJson:
-    """Lists and hashes the source; the receipt's outputs are the shards with work in them."""
+    """Lists the source and hashes what is new; the receipt's outputs are the shards with work in them."""
     from ingestion.runtime import open_runtime
     from ingestion.stages import acquire as stage
 
-    return stage.acquire(open_runtime(), name, run_key(), allow_shrink=params["allow_shrink"]).to_json()
+    override = {key: params[key] for key in ("allow_shrink", "reason")}
+    return stage.acquire(open_runtime(), name, run_key(), **override).to_json()
 
 
 @task
@@ -109,7 +111,7 @@ def build(stub: ContractStub) -> None:
         start_date=START,
         catchup=False,
         max_active_runs=1,
-        params={"allow_shrink": ALLOW_SHRINK},
+        params={"allow_shrink": ALLOW_SHRINK, "reason": REASON},
         default_args=defaults_of(stub),
         deadline=deadline(name, stub.owner),
         doc_md=__doc__,

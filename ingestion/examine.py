@@ -89,7 +89,12 @@ def state_key(tools: Tools, blob: RawBlob) -> str:
 
     The place is in it because hits cite it: a source that moved is read again, and embeds nothing.
     """
-    return _state_key(tools, blob.ref, blob.sha256, sidecar_digest(blob))
+    return key_of(tools, blob.ref, blob.sha256, sidecar_digest(blob))
+
+
+def key_of(tools: Tools, ref: SourceRef, raw_sha256: str, sidecar_sha256: str) -> str:
+    """Returns the same of a document whose bytes, and what is beside them, are known by their digests."""
+    return _state_key(tools, ref, raw_sha256, sidecar_sha256)
 
 
 def limited_key(tools: Tools, key: str) -> str:

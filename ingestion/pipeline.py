@@ -37,6 +37,7 @@ def ingest(
     contract_name: str,
     *,
     allow_shrink: bool = False,
+    reason: str = "",
     release: bool = True,
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
@@ -46,6 +47,7 @@ def ingest(
         runtime: The project.
         contract_name: Name of the contract.
         allow_shrink: Let the run remove more documents than the contract's guard allows.
+        reason: Why, for the audit log; required with `allow_shrink`.
         release: Publish a new version afterwards, if anything changed.
         progress: Told how far the work is.
 
@@ -63,6 +65,7 @@ def ingest(
             contract_name,
             run_id,
             allow_shrink=allow_shrink,
+            reason=reason,
             progress=progress,
             on_due=ready_for(runtime, contract_name),
         )

@@ -1,7 +1,7 @@
 """What changed in a source since the last run: a pure comparison of listing and catalog.
 
 Law: every listed document is either unchanged or due; every known document that is not listed is
-vanished. A source that suddenly lists (almost) nothing trips a guard before anything is deleted.
+vanished. Whether so many may vanish is for `ingestion.shrinking` to say.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from corpus.catalog.records import DocumentState
-from corpus.errors import ContractBlocked
 from corpus.ids import judged_digest
 from corpus.types import SourceRef
 
-# A handful of deletions is ordinary work even in a small folder.
-_ORDINARY_REMOVALS = 3
 # What reading, judging and recording a document costs beside its bytes, as bytes of text.
 _LEAST_BYTES = 256
 
@@ -76,7 +73,7 @@ def mark_of(state: DocumentState | None) -> str:
 
 def is_due(entry: Entry, known: DocumentState | None, now: datetime) -> bool:
     """Returns whether a document's outcome has to be worked out (again)."""
-    same = known is not None and bool(entry.state_key) and known.state_key in (entry.state_key, entry.limited_key)
+    same = known is not None and bool(known.state_key) and known.state_key in (entry.state_key, entry.limited_key)
     if known is None or known.state == "gone" or not same:
         return True
     return known.due_at is not None and known.due_at <= now
@@ -107,29 +104,6 @@ def plan_snapshot(
     gone = (state for doc_id, state in known.items() if state.state != "gone" and doc_id not in seen)
     vanished = tuple(sorted((state.doc_id, mark_of(state)) for state in gone))
     return Snapshot(listed=len(seen), due=tuple(due), unchanged=len(seen) - len(due), vanished=vanished)
-
-
-def guard_shrink(snapshot: Snapshot, *, known: int, max_removed_share: float, contract: str) -> None:
-    """Refuses a listing that would delete more than a contract allows.
-
-    Args:
-        snapshot: The comparison.
-        known: Documents known before, those gone not counted.
-        max_removed_share: Largest share of them that one run may remove, in [0, 1].
-        contract: Name of the contract, for the message.
-
-    Raises:
-        ContractBlocked: The guard tripped; nothing has been changed.
-    """
-    removed = len(snapshot.vanished)
-    ordinary = removed <= _ORDINARY_REMOVALS and snapshot.listed > 0
-    if not removed or ordinary or removed <= max_removed_share * known:
-        return
-    raise ContractBlocked(
-        f"the source of {contract!r} lists {snapshot.listed} documents and {removed} of {known} known ones are "
-        f"missing, more than ragGuards.maxRemovedShare = {max_removed_share:g} allows. Nothing was deleted. "
-        "Check that the source is mounted and complete; if the removal is meant, run again with --allow-shrink."
-    )
 
 
 def shard_size(entries: Sequence[Entry], *, least: int, most: int, shards: int) -> int:

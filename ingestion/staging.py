@@ -46,6 +46,7 @@ ASSESSED = pa.schema(
         pa.field("actor", pa.string(), nullable=False),
         pa.field("due_at", pa.string()),
         pa.field("sketch", pa.binary(), nullable=False),
+        pa.field("stamp", pa.string()),
     ]
 )
 
@@ -57,6 +58,8 @@ class RunNote:
     Attributes:
         contract_digest: The terms that the run works under.
         allow_shrink: Whether a person let this run remove more than the contract's guard allows.
+        reason: Why, in that person's words.
+        known: Documents that were known before, those gone not counted.
         listed: Documents that the source listed.
         unchanged: Documents with nothing to do.
         vanished: Id and mark of each known document that is no longer listed.
@@ -69,6 +72,8 @@ class RunNote:
     unchanged: int
     vanished: tuple[tuple[str, str], ...]
     shards: tuple[str, ...]
+    reason: str = ""
+    known: int = 0
 
 
 def write_note(store: Store, run_id: str, note: RunNote) -> None:
@@ -245,6 +250,7 @@ def _assessed_row(assessment: Assessment) -> dict[str, Any]:
         "actor": assessment.decision.actor,
         "due_at": assessment.due_at.isoformat() if assessment.due_at else None,
         "sketch": assessment.sketch,
+        "stamp": ref.stamp,
     }
 
 
@@ -267,6 +273,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "version_tag": ref.version_tag,
         "sidecar_uri": ref.sidecar_uri,
         "manifest_uri": ref.manifest_uri,
+        "stamp": ref.stamp,
         "raw_sha256": entry.raw_sha256,
         "state_key": entry.state_key,
         "seen": entry.seen,
@@ -285,6 +292,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
         version_tag=row["version_tag"],
         sidecar_uri=row["sidecar_uri"],
         manifest_uri=row.get("manifest_uri", ""),
+        stamp=row.get("stamp", ""),
     )
     return Entry(
         ref=ref,

@@ -19,6 +19,7 @@ NoReleaseOption = Annotated[bool, typer.Option("--no-release", help="Take docume
 ShrinkOption = Annotated[
     bool, typer.Option("--allow-shrink", help="Let more documents vanish than the contract's guard allows.")
 ]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for the audit log; with --allow-shrink.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,17 +32,23 @@ def ingest(
     name: NameArgument,
     no_release: NoReleaseOption = False,  # noqa: FBT002 - a flag of the command line
     allow_shrink: ShrinkOption = False,  # noqa: FBT002
+    reason: ReasonOption = "",
 ) -> Result:
     """Take in what changed and release a new version.
 
-    Documents that did not change cost a hash. Quarantined documents do not fail a run; a blocked
+    Documents that their source lists as before are not read. Quarantined documents do not fail a run; a blocked
     run, a failed gate, or a document that could not be decided about ends with exit code 1.
     """
     from ingestion import pipeline  # noqa: PLC0415 - help must not load the stages
 
     runtime = session.runtime()
     receipt = pipeline.ingest(
-        runtime, name, allow_shrink=allow_shrink, release=not no_release, progress=session.progress()
+        runtime,
+        name,
+        allow_shrink=allow_shrink,
+        reason=reason,
+        release=not no_release,
+        progress=session.progress(),
     )
     waits = receipt.figures.get("status") == "waiting-for-approval"
     follow = f"stemma index approvals {name}" if waits else _next(name, receipt.counts, released=not no_release)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -51,6 +51,27 @@ def _revision(contract: str, run_id: str, state: DocumentState) -> dict[str, Any
         "segment_id": state.segment_id,
         "activated_at": state.updated_at,
     }
+
+
+def note_stamps(tx: Session, contract: str, stamps: Sequence[tuple[str, str, str, str]]) -> None:
+    """Notes what a listing says of documents whose bytes were read and are the same as before.
+
+    Args:
+        tx: The transaction.
+        contract: The contract.
+        stamps: Document id, stamp, digest of the bytes and of what is beside them. A row that has other digests by now
+            stays as it is.
+    """
+    if not stamps:
+        return
+    names = ("doc_id", "stamp", "raw_sha256", "sidecar_sha256")
+    place: dict[str, Any] = {name: bindparam(f"the_{name}") for name in names}
+    chosen = update(DocumentRow.__table__).where(  # type: ignore[arg-type] # the table itself, for executemany
+        *(DocumentRow.__table__.c[name] == place[name] for name in names if name != "stamp"),
+        DocumentRow.__table__.c.contract == contract,
+    )
+    given = [{f"the_{name}": value for name, value in zip(names, stamp, strict=True)} for stamp in stamps]
+    tx.connection().execute(chosen.values(stamp=place["stamp"]), given)
 
 
 def mark_gone(tx: Session, contract: str, run_id: str, doc_ids: Iterable[str]) -> None:

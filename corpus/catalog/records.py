@@ -76,6 +76,8 @@ class DocumentState:
         run_id: The run that wrote this.
         updated_at: When.
         due_at: When the outcome must be worked out again, though nothing changed; None for never.
+        stamp: What the listing said when its bytes, and what is beside it, had these digests; empty where the source
+            cannot promise that they are the same while that is.
     """
 
     doc_id: str
@@ -93,6 +95,7 @@ class DocumentState:
     run_id: str
     updated_at: datetime
     due_at: datetime | None = None
+    stamp: str = ""
 
     @property
     def judged_sha256(self) -> str:

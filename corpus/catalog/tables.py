@@ -171,6 +171,7 @@ class DocumentRow(Base):
     run_id: Mapped[str] = mapped_column(KEY)
     updated_at: Mapped[datetime] = mapped_column(UtcTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    stamp: Mapped[str] = mapped_column(String, server_default=EMPTY)
 
 
 class RevisionRow(Base):

@@ -101,4 +101,5 @@ def row_of(row: Mapping[str, Any], state: DocumentState, place: Place, sketch: b
         "actor": "stemma",
         "due_at": min(due).isoformat() if due else None,
         "sketch": sketch,
+        "stamp": state.stamp,
     }

@@ -17,13 +17,14 @@ MANIFEST = ".c2pa"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One file as a place lists it; the fields are those of `SourceRef`."""
+    """One file as a place lists it; the fields are those of `SourceRef`, the stamp for this file alone."""
 
     path: str
     uri: str
     size: int
     modified_at: datetime | None
     version_tag: str
+    stamp: str = ""
 
 
 def is_hidden(path: str) -> bool:
@@ -40,7 +41,7 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
         ConfigurationError: Two paths fold to one document id.
     """
     entries = list(entries)
-    beside = {entry.path: entry.uri for entry in entries if entry.path.endswith((*SIDECARS, MANIFEST))}
+    beside = {entry.path: entry for entry in entries if entry.path.endswith((*SIDECARS, MANIFEST))}
     manifests = _manifests([entry.path for entry in entries])
     attached = set(manifests.values())
     seen: dict[str, str] = {}
@@ -55,6 +56,8 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
             raise ConfigurationError(
                 f"the documents {seen[doc_id]} and {entry.uri} get the same id {doc_id!r}. Rename one of them."
             )
+        sidecar = next((beside[entry.path + end] for end in SIDECARS if entry.path + end in beside), None)
+        manifest = beside.get(manifests.get(entry.path, ""))
         yield SourceRef(
             doc_id=doc_id,
             uri=entry.uri,
@@ -62,9 +65,22 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
             size=entry.size,
             modified_at=entry.modified_at,
             version_tag=entry.version_tag,
-            sidecar_uri=next((beside[entry.path + end] for end in SIDECARS if entry.path + end in beside), ""),
-            manifest_uri=beside.get(manifests.get(entry.path, ""), ""),
+            sidecar_uri=sidecar.uri if sidecar else "",
+            manifest_uri=manifest.uri if manifest else "",
+            stamp=_stamp(entry, sidecar, manifest),
         )
+
+
+def _stamp(entry: Entry, sidecar: Entry | None, manifest: Entry | None) -> str:
+    """Returns the stamps of a document and what is beside it; empty where one of them has none."""
+    if not entry.stamp or (sidecar and not sidecar.stamp) or (manifest and not manifest.stamp):
+        return ""
+    parts = [entry.stamp]
+    if sidecar:
+        parts.append(f"s{sidecar.stamp}{sidecar.path.rpartition('.')[2]}")
+    if manifest:
+        parts.append(f"m{manifest.stamp}")
+    return "|".join(parts)
 
 
 def _manifests(paths: Sequence[str]) -> dict[str, str]:

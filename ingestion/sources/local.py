@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,10 @@ from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
 from ingestion.sources.listing import Entry
 
 _SCHEME = "file://"
+
+SETTLED_SECONDS = 2
+"""Age that the last change of a file must have for its stamp to be kept: two changes within one tick of a file
+system's clock (2 s on FAT, 1 s on some network shares) leave the same time behind, and we may read between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class LocalPlace:
             size=status.st_size,
             modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
             version_tag=f"{status.st_ino:x}-{status.st_mtime_ns:x}",
+            stamp=_stamp(status),
         )
 
     def read(self, uri: str, limit: int) -> bytes:
@@ -144,6 +150,17 @@ def too_large(size: int, limit: int) -> ParseError:
         f"The document has {size} bytes; at most {limit} are read. Split it, or raise max_document_bytes.",
         code="too_large",
     )
+
+
+def _stamp(status: os.stat_result) -> str:
+    """Returns what changes with every write, also with one that puts the time of modification back.
+
+    That is the time of the last status change, which no program can set. Empty where it is too fresh, or lies ahead of
+    our clock.
+    """
+    if time.time_ns() - status.st_ctime_ns < SETTLED_SECONDS * 1_000_000_000:
+        return ""
+    return f"{status.st_ino:x}.{status.st_size:x}.{status.st_mtime_ns:x}.{status.st_ctime_ns:x}"
 
 
 def _signature(status: os.stat_result) -> tuple[int, int, int]:

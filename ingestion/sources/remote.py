@@ -8,16 +8,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fsspec.asyn import AsyncFileSystem
+from fsspec.spec import AbstractFileSystem
+
 from corpus.errors import SourceGone, SourceUnavailable, TornRead
+from corpus.types import utc_now
 from ingestion.sources.listing import Entry, is_hidden
 from ingestion.sources.local import too_large
 
 # Under these names file systems say when a file last changed and which revision it is.
 _MODIFIED = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
 _TAGS = ("ETag", "etag", "generation", "version_id", "md5Hash")
+
+SETTLED = timedelta(minutes=1)
+"""Age that an object must have for its stamp to be kept: as with local files, and its clock is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +45,16 @@ class RemotePlace:
         """Yields every file, in no particular order; hidden ones are left out.
 
         Raises:
-            SourceUnavailable: The folder is not there or did not answer.
+            SourceUnavailable: The folder, or one below it, is not there or did not answer. A partial listing is never
+                returned as whole.
         """
         try:
             self.fs.invalidate_cache()
             if not self.fs.isdir(self.root):
                 raise FileNotFoundError("there is no such folder")
-            found: Mapping[str, Mapping[str, Any]] = self.fs.find(self.root, detail=True)
+            found: Mapping[str, Mapping[str, Any]] = (
+                self.fs.find(self.root, detail=True) if _lists_at_once(self.fs) else dict(self._walk())
+            )
         except OSError as error:
             raise SourceUnavailable(
                 f"{self.fs.unstrip_protocol(self.root)} cannot be listed: {error}. Nothing was taken from the "
@@ -55,6 +65,18 @@ class RemotePlace:
             if path and not is_hidden(path):
                 yield self._entry(full, path, info)
 
+    def _walk(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yields every file, folder by folder; fsspec's own walk passes over a folder that cannot be listed."""
+        folders = [self.root]
+        while folders:
+            folder = folders.pop()
+            for info in self.fs.ls(folder, detail=True):
+                name = str(info["name"]).rstrip("/")
+                if info["type"] != "directory":
+                    yield name, info
+                elif name != folder.rstrip("/"):
+                    folders.append(name)
+
     def _entry(self, full: str, path: str, info: Mapping[str, Any]) -> Entry:
         return Entry(
             path=path,
@@ -62,6 +84,7 @@ class RemotePlace:
             size=int(info.get("size") or 0),
             modified_at=_moment(next((info[name] for name in _MODIFIED if info.get(name)), None)),
             version_tag=_tag(info),
+            stamp=_stamp(info),
         )
 
     def read(self, uri: str, limit: int) -> bytes:
@@ -97,6 +120,21 @@ class RemotePlace:
         self.fs.invalidate_cache()
         info: Mapping[str, Any] = self.fs.info(path)
         return info
+
+
+def _lists_at_once(fs: Any) -> bool:
+    """Returns whether a file system lists all that is below a folder by itself, as object stores do."""
+    if isinstance(fs, AsyncFileSystem):
+        return type(fs)._find is not AsyncFileSystem._find
+    return type(fs).find is not AbstractFileSystem.find
+
+
+def _stamp(info: Mapping[str, Any]) -> str:
+    """Returns tag, size and time of an object; empty where one is not told, or the last change is too fresh."""
+    tag, moment = _tag(info), _moment(next((info[name] for name in _MODIFIED if info.get(name)), None))
+    if not tag or moment is None or utc_now() - moment < SETTLED:
+        return ""
+    return f"{tag}.{int(info.get('size') or 0):x}.{moment.isoformat()}"
 
 
 def _signature(info: Mapping[str, Any]) -> tuple[int, str, str]:

@@ -1,6 +1,7 @@
-"""Acquire: list the source, read and hash every document, find what is due, cut it into shards.
+"""Acquire: list the source, read and hash what its listing does not show to be unchanged, cut what is due into shards.
 
-The floor of an unchanged run is hashing every byte; nothing heavier happens here.
+A document is not read where the source lists it, and what is beside it, exactly as when it was read last. The floor of
+an unchanged run is so the listing; of a source that promises nothing by its listing it is hashing every byte.
 """
 
 from __future__ import annotations
@@ -9,22 +10,27 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from contracts.model import Contract
+from corpus.batches import batched
 from corpus.catalog import contracts as contract_rows
 from corpus.catalog import decisions, documents, relations, runs
-from corpus.catalog.records import DocumentState, OverrideRecord
-from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
+from corpus.catalog.records import DocumentState, EmbedderRecord, OverrideRecord
 from corpus.receipts import Counts, Receipt
 from corpus.types import SourceRef, utc_now
 from ingestion import staging
 from ingestion.embedding import require_same_model
 from ingestion.erasure.left import adding
-from ingestion.examine import Tools, limited_key, sidecar_digest, state_key, unread_key
+from ingestion.examine import Tools
 from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.reading import Reading
 from ingestion.relations.codes import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
-from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot, shard_size
+from ingestion.shrinking import guard_shrink, require_reason, whole_listing
+from ingestion.snapshot import Entry, Snapshot, cut_shards, mark_of, plan_snapshot, shard_size
 from ingestion.toolkit import asks_paraphrase, tools_of
+
+_AT_ONCE = 5_000
+"""Stamps that are written in one transaction."""
 
 
 @observed("ingest", begins=True)
@@ -35,6 +41,7 @@ def acquire(
     run_id: str,
     *,
     allow_shrink: bool = False,
+    reason: str = "",
     progress: Progress = NO_PROGRESS,
     on_due: Callable[[Entry], None] = lambda _: None,
 ) -> Receipt:
@@ -45,31 +52,36 @@ def acquire(
         contract_name: Name of the contract.
         run_id: The run; a second call with the same id replaces the first.
         allow_shrink: Let the run remove more documents than the contract's guard allows.
-        progress: Told about each document hashed.
+        reason: Why, for the audit log; required with `allow_shrink`.
+        progress: Told about each document looked at.
         on_due: Told of each due document as it is found, so that what reads it can be made ready meanwhile.
 
     Returns:
-        A receipt whose outputs are the shards with due documents.
+        A receipt whose outputs are the shards with due documents, and whose figure `read` says how many were read.
 
     Raises:
-        ConfigurationError: Unknown contract, or it declares another model than is served.
+        ConfigurationError: Unknown contract, another model than is served, or `allow_shrink` without a reason.
         ContractBlocked: The source suddenly lists (almost) nothing.
         FingerprintMismatch: The model changed behind its name.
         SourceUnavailable: The source cannot be listed completely.
     """
+    require_reason(reason, asked=allow_shrink)
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     tools = tools_of(contract, runtime.settings)
     prepared = _prepared(runtime, contract, progress)
     known, overrides = _open_run(runtime, contract, run_id)
-    snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress, on_due))
+    reading = Reading(tools, runtime.settings, known)
+    snapshot = _look(reading, contract.name, known, progress, on_due)
+    snapshot = _with_waiting(runtime, contract.name, reading, known, snapshot)
+    standing = sum(1 for state in known.values() if state.state != "gone")
     if not allow_shrink:
-        _guard(contract, snapshot, known)
-    shards = tuple(
-        staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
-        for shard in cut_shards(snapshot.due, _shard_bytes(runtime, snapshot))
-    )
-    staging.write_note(runtime.store, run_id, _note(contract, snapshot, shards, allow_shrink=allow_shrink))
+        share = contract.guards.max_removed_share
+        guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
+    _note_stamps(runtime, contract.name, reading)
+    shards = _write_shards(runtime, run_id, snapshot, overrides)
+    note = replace(_note(contract, snapshot, shards, standing), allow_shrink=allow_shrink, reason=reason.strip())
+    staging.write_note(runtime.store, run_id, note)
     return Receipt(
         stage="acquire",
         contract=contract.name,
@@ -77,9 +89,17 @@ def acquire(
         key=contract.source.root,
         outputs=shards,
         counts=Counts(received=snapshot.listed, unchanged=snapshot.unchanged),
-        figures={"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": len(shards)} | prepared,
-        fingerprints={"assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint}
-        | {"embedder": space.fingerprint},
+        figures=_figures(snapshot, len(shards), reading.read) | prepared,
+        fingerprints=_fingerprints(tools, space),
+    )
+
+
+def _write_shards(
+    runtime: Runtime, run_id: str, snapshot: Snapshot, overrides: Mapping[tuple[str, str], OverrideRecord]
+) -> tuple[str, ...]:
+    return tuple(
+        staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
+        for shard in cut_shards(snapshot.due, _shard_bytes(runtime, snapshot))
     )
 
 
@@ -88,10 +108,20 @@ def _shard_bytes(runtime: Runtime, snapshot: Snapshot) -> int:
     return shard_size(snapshot.due, least=on.shard_bytes, most=on.max_shard_bytes, shards=on.max_shards)
 
 
-def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], *, allow_shrink: bool) -> staging.RunNote:
+def _fingerprints(tools: Tools, space: EmbedderRecord) -> dict[str, str]:
+    made = {"assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint}
+    return made | {"embedder": space.fingerprint}
+
+
+def _figures(snapshot: Snapshot, shards: int, read: int) -> dict[str, int]:
+    return {"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": shards, "read": read}
+
+
+def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], known: int) -> staging.RunNote:
     return staging.RunNote(
         contract_digest=contract.digest,
-        allow_shrink=allow_shrink,
+        allow_shrink=False,
+        known=known,
         listed=snapshot.listed,
         unchanged=snapshot.unchanged,
         vanished=snapshot.vanished,
@@ -117,28 +147,34 @@ def _open_run(
         return documents.states(tx, contract.name), decisions.overrides(tx, contract.name)
 
 
-def _guard(contract: Contract, snapshot: Snapshot, known: Mapping[str, DocumentState]) -> None:
-    standing = sum(1 for state in known.values() if state.state != "gone")
-    share = contract.guards.max_removed_share
-    guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
-
-
 def _look(
-    runtime: Runtime,
-    tools: Tools,
+    reading: Reading,
+    contract: str,
     known: Mapping[str, DocumentState],
     progress: Progress,
     on_due: Callable[[Entry], None],
 ) -> Snapshot:
     progress.start("hashing", len(known))
-    entries = _entries(tools, runtime.settings.max_document_bytes, progress)
-    snapshot = plan_snapshot(entries, known, utc_now(), on_due)
+    listed = whole_listing(reading.tools.source, contract, len(known))
+    snapshot = plan_snapshot(_entries(reading, listed, progress), known, utc_now(), on_due)
     progress.done()
     return snapshot
 
 
+def _entries(reading: Reading, listed: Iterator[SourceRef], progress: Progress) -> Iterator[Entry]:
+    for ref in listed:
+        yield reading.entry(ref)
+        progress.advance()
+
+
+def _note_stamps(runtime: Runtime, contract: str, reading: Reading) -> None:
+    for batch in batched(reading.stamps, _AT_ONCE):  # a part at a time: on SQLite nobody else can write meanwhile
+        with runtime.catalog.transaction() as tx:
+            documents.note_stamps(tx, contract, batch)
+
+
 def _with_waiting(
-    runtime: Runtime, contract: str, tools: Tools, known: Mapping[str, DocumentState], snapshot: Snapshot
+    runtime: Runtime, contract: str, reading: Reading, known: Mapping[str, DocumentState], snapshot: Snapshot
 ) -> Snapshot:
     """Adds the documents whose outcome rests on one that changes or leaves: copies, versions, contradictions.
 
@@ -155,36 +191,10 @@ def _with_waiting(
     waiting -= changing
     if not waiting:
         return snapshot
-    refs = (ref for ref in tools.source.list() if ref.doc_id in waiting)
-    again = [_entry(tools, ref, runtime.settings.max_document_bytes) for ref in refs]
+    refs = whole_listing(reading.tools.source, contract, len(known))
+    again = [reading.entry(ref) for ref in refs if ref.doc_id in waiting]
     added = tuple(replace(entry, seen=mark_of(known.get(entry.ref.doc_id))) for entry in again)
     return replace(snapshot, due=(*snapshot.due, *added), unchanged=snapshot.unchanged - len(added))
-
-
-def _entries(tools: Tools, max_bytes: int, progress: Progress) -> Iterator[Entry]:
-    for ref in tools.source.list():
-        yield _entry(tools, ref, max_bytes)
-        progress.advance()
-
-
-def _entry(tools: Tools, ref: SourceRef, max_bytes: int) -> Entry:
-    if ref.size > max_bytes:
-        return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
-    try:
-        blob = tools.source.read(ref)
-    except ParseError:
-        return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
-    except (TornRead, SourceGone, SourceUnavailable):
-        # Assess reads again and turns what is still wrong into a Decision.
-        return Entry(ref=ref, raw_sha256="", state_key="")
-    key = state_key(tools, blob)
-    return Entry(
-        ref=blob.ref,
-        raw_sha256=blob.sha256,
-        sidecar_sha256=sidecar_digest(blob),
-        state_key=key,
-        limited_key=limited_key(tools, key),
-    )
 
 
 def _overrides_in(shard: tuple[Entry, ...], overrides: Mapping[tuple[str, str], OverrideRecord]) -> dict[str, str]:

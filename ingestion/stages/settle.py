@@ -19,6 +19,7 @@ from ingestion.lineage.remember import refresh
 from ingestion.observing import observed
 from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
+from ingestion.shrinking import note_override
 from ingestion.snapshot import mark_of
 
 _SUMMED = ("chunks", "embedded", "embed_seconds")
@@ -61,6 +62,7 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
             tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
         )
         documents.mark_gone(tx, contract_name, run_id, gone)
+        note_override(tx, note, contract=contract_name, run_id=run_id, removed=len(gone), actor=runtime.settings.actor)
         forget(tx, contract_name, gone)
         documents.look_again(tx, contract_name, doc_ids=(*whole.get("again", ()), *whole.get("reopened", ())))
         refresh(tx, lineage.written_by(tx, run_id))

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from corpus import batches
-from corpus.catalog import decisions, documents, embedders, segments
+from corpus.catalog import decisions, documents, embedders, relations, segments
 from corpus.catalog.records import DecisionRecord, DocumentState, EmbedderRecord, SegmentRecord
 from corpus.errors import IntegrityError
 from corpus.receipts import Receipt
@@ -129,9 +129,10 @@ def _current(
     Each comes with the standing row of its document.
     """
     seen = {entry.ref.doc_id: entry.seen for entry in staging.read_shard(runtime.store, run_id, shard)}
+    states = relations.states(tx, contract, (row["doc_id"] for row in rows))
     current = []
     for row in rows:
-        state = documents.find(tx, contract, row["doc_id"])
+        state = states.get(row["doc_id"])
         overtaken = mark_of(state) != seen[row["doc_id"]] and (state is None or state.run_id != run_id)
         if not overtaken:
             current.append((row, state))
@@ -208,6 +209,7 @@ def _state(row: Row, segment: Segment, run_id: str) -> DocumentState:
         run_id=run_id,
         updated_at=utc_now(),
         due_at=datetime.fromisoformat(row["due_at"]) if row["due_at"] else None,
+        stamp=row["stamp"] or "",
     )
 
 

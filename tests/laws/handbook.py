@@ -112,7 +112,8 @@ class Project:
             self.write(name, text)
 
     def ingest(self, *, allow_shrink: bool = False, publish: bool = True) -> Receipt:
-        return pipeline.ingest(self.runtime, NAME, allow_shrink=allow_shrink, release=publish)
+        reason = "the test removed documents" if allow_shrink else ""
+        return pipeline.ingest(self.runtime, NAME, allow_shrink=allow_shrink, reason=reason, release=publish)
 
     def reader(self, alias: str = "live") -> IndexReader:
         trust = TrustStore.from_folder(self.settings.trusted_keys)

@@ -169,5 +169,5 @@ def test_a_source_that_suddenly_lists_almost_nothing_deletes_nothing(filled: Pro
 def test_a_missing_source_folder_is_not_an_empty_one(filled: Project) -> None:
     shutil.move(filled.inbox, filled.folder / "unmounted")
     with pytest.raises(Exception, match="inbox"):
-        pipeline.ingest(filled.runtime, "handbook", allow_shrink=True)
+        pipeline.ingest(filled.runtime, "handbook", allow_shrink=True, reason="none helps here")
     assert sum(state.state == "active" for state in filled.states().values()) == CORPUS
