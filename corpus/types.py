@@ -119,6 +119,8 @@ class SourceRef:
         version_tag: ETag, generation or inode-like tag of the source, empty where there is none.
         sidecar_uri: Where metadata beside the document is, empty where there is none.
         manifest_uri: Where a C2PA manifest beside the document is, empty where there is none.
+        sha256: Digest of the bytes where the source learnt it when it listed and nothing is beside them; empty where
+            the document has to be read.
     """
 
     doc_id: str
@@ -129,6 +131,7 @@ class SourceRef:
     version_tag: str = ""
     sidecar_uri: str = ""
     manifest_uri: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ class Entry:
     size: int
     modified_at: datetime | None
     version_tag: str
+    sha256: str = ""
 
 
 def is_hidden(path: str) -> bool:
@@ -55,6 +56,8 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
             raise ConfigurationError(
                 f"the documents {seen[doc_id]} and {entry.uri} get the same id {doc_id!r}. Rename one of them."
             )
+        sidecar = next((beside[entry.path + end] for end in SIDECARS if entry.path + end in beside), "")
+        manifest = beside.get(manifests.get(entry.path, ""), "")
         yield SourceRef(
             doc_id=doc_id,
             uri=entry.uri,
@@ -62,8 +65,9 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
             size=entry.size,
             modified_at=entry.modified_at,
             version_tag=entry.version_tag,
-            sidecar_uri=next((beside[entry.path + end] for end in SIDECARS if entry.path + end in beside), ""),
-            manifest_uri=beside.get(manifests.get(entry.path, ""), ""),
+            sidecar_uri=sidecar,
+            manifest_uri=manifest,
+            sha256="" if sidecar or manifest else entry.sha256,
         )
 
 

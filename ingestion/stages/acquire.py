@@ -14,7 +14,7 @@ from corpus.catalog import decisions, documents, relations, runs
 from corpus.catalog.records import DocumentState, OverrideRecord
 from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
 from corpus.receipts import Counts, Receipt
-from corpus.types import SourceRef, utc_now
+from corpus.types import RawBlob, SourceRef, utc_now
 from ingestion import staging
 from ingestion.embedding import require_same_model
 from ingestion.erasure.left import adding
@@ -25,6 +25,7 @@ from ingestion.relations.codes import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry, Snapshot, cut_shards, guard_shrink, mark_of, plan_snapshot
 from ingestion.toolkit import asks_paraphrase, tools_of
+from ingestion.web.memory import recall, remember
 
 
 @observed("ingest", begins=True)
@@ -62,9 +63,11 @@ def acquire(
     tools = tools_of(contract, runtime.settings)
     prepared = _prepared(runtime, contract, progress)
     known, overrides = _open_run(runtime, contract, run_id)
+    recall(runtime, contract.name, tools.source)
     snapshot = _with_waiting(runtime, contract.name, tools, known, _look(runtime, tools, known, progress, on_due))
     if not allow_shrink:
         _guard(contract, snapshot, known)
+    remember(runtime, contract.name, tools.source)
     shards = tuple(
         staging.write_shard(runtime.store, run_id, shard, _overrides_in(shard, overrides))
         for shard in cut_shards(snapshot.due, runtime.settings.shard_bytes)
@@ -166,7 +169,7 @@ def _entry(tools: Tools, ref: SourceRef, max_bytes: int) -> Entry:
     if ref.size > max_bytes:
         return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
     try:
-        blob = tools.source.read(ref)
+        blob = RawBlob(ref=ref, data=b"", sha256=ref.sha256) if ref.sha256 else tools.source.read(ref)
     except ParseError:
         return Entry(ref=ref, raw_sha256="", state_key=unread_key(tools, ref))
     except (TornRead, SourceGone, SourceUnavailable):
