@@ -61,7 +61,7 @@ class Build:
     chunkers: tuple[str, ...] = ("structural",)
     chunker_aliases: Mapping[str, str] = field(default_factory=lambda: CHUNKER_ALIASES)
     parsers: tuple[str, ...] = ("html", "markdown", "pdf", "text", "unstructured", "xml")
-    sources: tuple[str, ...] = ("local", "s3", "azure", "sftp", "custom")
+    sources: tuple[str, ...] = ("local", "s3", "azure", "sftp", "custom", "api")
     factories: tuple[str, ...] = ("auto", "Flat", "SQ8", "HNSW32", "IVF,Flat", "IVF,SQ8")
 
 

@@ -288,7 +288,8 @@ def _parts(contract: Contract, value: Any) -> Iterator[tuple[str, str, DocumentP
     source = contract.source
     left_out = f", but not {', '.join(source.exclude)}" if source.exclude else ""
     globs = ", ".join(source.include) or "everything"
-    yield "source", f"{source.type} folder {source.root or '.'}: {globs}{left_out}", ("servers", 0)
+    place = f"{source.format} over HTTP" if source.type == "api" else f"{source.type} folder"
+    yield "source", f"{place} {source.root or '.'}: {globs}{left_out}", ("servers", 0)
     yield from _governance(contract, value)
     yield "origins", _origins(contract), _column(value, "digital_source_type")
     cut = contract.chunker

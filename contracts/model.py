@@ -49,8 +49,10 @@ class SourceSpec:
         root: Folder or URL prefix; a relative one starts at the project folder.
         include: Globs under the root, braces already expanded.
         exclude: Globs under the root that are left out.
-        format: The server's `format`, for people and other tools.
+        format: The server's `format`, for people and other tools; of a server of type `api`, what its location is.
         source_name: Name of the server.
+        urls: Further documents of a server of type `api`.
+        hosts: Hosts that a server of type `api` may ask.
     """
 
     type: str
@@ -59,6 +61,8 @@ class SourceSpec:
     exclude: tuple[str, ...] = ()
     format: str = ""
     source_name: str = ""
+    urls: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,14 @@ class Settings(BaseSettings):
     inspect_memory_mb: int = Field(
         default=2048, ge=256, description="Memory, in MB, that a worker which reads documents may have."
     )
+    http_private_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Networks, such as 10.1.0.0/16, that sources over HTTP may ask although they are not public.",
+    )
+    http_token_env: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Host (`host` or `host:port`) to the environment variable with its bearer token; https only.",
+    )
     actor: str = Field(default_factory=_login, description="Who acts, for the audit log.")
     log_format: Literal["off", "text", "json"] = Field(
         default="off", description="Logs of runs and stages on stderr: json for one object a line, text for people."

@@ -121,6 +121,8 @@ class SourceRef:
         manifest_uri: Where a C2PA manifest beside the document is, empty where there is none.
         stamp: What the listing says of the document and of all that is beside it: where it is what it was, not a byte
             of them has changed. Empty where the source cannot promise that; then they are read.
+        sha256: Digest of the bytes where the source learnt it when it listed and nothing is beside them; empty where
+            the document has to be read.
     """
 
     doc_id: str
@@ -132,6 +134,7 @@ class SourceRef:
     sidecar_uri: str = ""
     manifest_uri: str = ""
     stamp: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from corpus.catalog.records import DocumentState
 from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
 from corpus.settings import Settings
-from corpus.types import SourceRef
+from corpus.types import RawBlob, SourceRef
 from ingestion.examine import Tools, key_of, limited_key, sidecar_digest, unread_key
 from ingestion.snapshot import Entry
 
@@ -42,9 +42,8 @@ class Reading:
         return self._read(ref, standing)
 
     def _read(self, ref: SourceRef, standing: DocumentState | None) -> Entry:
-        self.read += 1
         try:
-            blob = self.tools.source.read(ref)
+            blob = self._blob(ref)
         except ParseError:
             return Entry(ref=ref, raw_sha256="", state_key=unread_key(self.tools, ref))
         except (TornRead, SourceGone, SourceUnavailable):
@@ -54,6 +53,12 @@ class Reading:
         if _is_as_before(standing, blob.sha256, beside) and ref.stamp:
             self.stamps.append((ref.doc_id, ref.stamp, blob.sha256, beside))
         return self._entry(blob.ref, blob.sha256, beside)
+
+    def _blob(self, ref: SourceRef) -> RawBlob:
+        if ref.sha256:
+            return RawBlob(ref=ref, data=b"", sha256=ref.sha256)
+        self.read += 1
+        return self.tools.source.read(ref)
 
     def _entry(self, ref: SourceRef, raw_sha256: str, sidecar_sha256: str) -> Entry:
         key = key_of(self.tools, ref, raw_sha256, sidecar_sha256)

@@ -22,6 +22,7 @@ from ingestion.relations.sketch import FINGERPRINT as SKETCH
 from ingestion.repair import fingerprint as repair_fingerprint
 from ingestion.sources.registry import SOURCES
 from ingestion.statistical import Statistics, statistics_of
+from ingestion.web.memory import web_options
 from provenance.paraphrase import rule_fingerprint as paraphrase_fingerprint
 from provenance.reuse import rule_fingerprint
 
@@ -80,6 +81,7 @@ def source_of(contract: Contract, settings: Settings) -> Source:
         include=spec.include,
         exclude=spec.exclude,
         max_bytes=settings.max_document_bytes,
+        **(web_options(spec, settings) if spec.type == "api" else {}),
     )
     return source
 

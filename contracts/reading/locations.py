@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from contracts.build import Build
 from contracts.model import SourceSpec
+from contracts.reading.weblocations import PROPERTIES, read_web_source
 from contracts.text.node import Node
 from contracts.text.problems import listed, shown
 
@@ -87,6 +88,10 @@ def read_source(servers: Node, build: Build) -> SourceSpec:
         kind.problem(
             f"this build has no source for server type {shown(kind.value)}.", f"Valid: {listed(build.sources)}."
         )
+    given = _given(server, PROPERTIES if kind.value == "api" else ("exclude",))
+    globs = {name: _globs(node) for name, node in given.items() if name in ("include", "exclude")}
+    if kind.value == "api":
+        return read_web_source(server, given, globs)
     place = server.get("path") if server.has("path") else server.get("location")
     if place.value is None and not server.sink.at(server.path):
         server.problem("the server has neither `path` nor `location`.", "Add `path:`, or `location:` with a URL.")
@@ -95,7 +100,7 @@ def read_source(servers: Node, build: Build) -> SourceSpec:
         type=kind.text("local"),
         root=root,
         include=include,
-        exclude=_exclude(server),
+        exclude=globs.get("exclude", ()),
         format=server.get("format").text(),
         source_name=server.get("server").text(),
     )
@@ -111,20 +116,23 @@ def _split(place: Node) -> tuple[str, tuple[str, ...]]:
         return "", ()
 
 
-def _exclude(server: Node) -> tuple[str, ...]:
-    globs: list[str] = []
+def _given(server: Node, valid: tuple[str, ...]) -> dict[str, Node]:
+    """Returns our properties of a server, by name."""
+    found: dict[str, Node] = {}
     for item in server.get("customProperties").items():
         if item.get("vendor").value not in (None, "stemma"):
             continue
-        if item.get("property").value == "exclude":
-            globs.extend(_exclude_globs(item.get("value")))
+        name = item.get("property")
+        if name.value not in valid:
+            name.problem(f"unknown property {shown(name.value)} of a server.", f"Valid: {listed(valid)}.")
+        elif name.text() in found:
+            name.problem(f"the property {shown(name.value)} is given twice.", "Put all of it into one list.")
         else:
-            name = item.get("property")
-            name.problem(f"unknown property {shown(name.value)} of a server.", "Valid: exclude.")
-    return tuple(globs)
+            found[name.text()] = item.get("value")
+    return found
 
 
-def _exclude_globs(node: Node) -> tuple[str, ...]:
+def _globs(node: Node) -> tuple[str, ...]:
     try:
         return tuple(glob for text in node.texts() for glob in expand_braces(text))
     except ValueError as error:

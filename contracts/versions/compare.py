@@ -164,7 +164,14 @@ def _source(old: Contract, new: Contract) -> Iterator[Change]:
         yield edited(f"{place}.path", was.root, now.root, "breaking", why, producers=True, consumers=True)
     yield from _globs(was, now, place)
     if was.format != now.format:
-        yield edited(f"{place}.format", was.format, now.format, "notice", "a word for people and other tools.")
+        word: Kind = "breaking" if now.type == "api" else "notice"
+        why = (
+            "what the location is, and so what it lists." if now.type == "api" else "a word for people and other tools."
+        )
+        yield edited(f"{place}.format", was.format, now.format, word, why)
+    if (was.urls, was.hosts) != (now.urls, now.hosts):
+        why = "other URLs are asked: what is not listed any more is removed from the index."
+        yield edited(f"{place}.urls", [*was.urls, *was.hosts], [*now.urls, *now.hosts], "breaking", why, consumers=True)
     if was.source_name != now.source_name:
         why = "a name for people and other tools."
         yield edited(f"{place}.server", was.source_name, now.source_name, "notice", why)

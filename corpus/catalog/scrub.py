@@ -29,13 +29,14 @@ from corpus.catalog.tables import (
     RevisionRow,
     SketchRow,
     VoteRow,
+    WebValidatorRow,
 )
 from corpus.errors import CatalogError
 
 Clean = Callable[[Any], Any]
 """Gives a JSON value or a text without what it says about a document; the same value where it says nothing."""
 
-_OWN = (DecisionRow, OverrideRow, VoteRow, RevisionRow, DocumentRow)
+_OWN = (DecisionRow, OverrideRow, VoteRow, RevisionRow, DocumentRow, WebValidatorRow)
 _APART = (AnswerRow, AuditRow, ContractRow, ErasureRow)
 """Tables that are not read for mentions: answers are erased whole, the log is redacted, and the rest holds none."""
 _WAIT_SECONDS = 60.0

@@ -42,6 +42,7 @@ from corpus.catalog.index_tables import (
     VersionHoldRow,
     VersionRow,
 )
+from corpus.catalog.source_tables import WebValidatorRow
 
 __all__ = (
     "DOCUMENT_STATES",
@@ -89,6 +90,7 @@ __all__ = (
     "VersionHoldRow",
     "VersionRow",
     "VoteRow",
+    "WebValidatorRow",
 )
 
 DOCUMENT_STATES = ("active", "quarantined", "rejected", "failed", "gone")

@@ -25,6 +25,7 @@ class Entry:
     modified_at: datetime | None
     version_tag: str
     stamp: str = ""
+    sha256: str = ""
 
 
 def is_hidden(path: str) -> bool:
@@ -68,6 +69,7 @@ def refs(entries: Iterable[Entry], wanted: Callable[[str], bool]) -> Iterator[So
             sidecar_uri=sidecar.uri if sidecar else "",
             manifest_uri=manifest.uri if manifest else "",
             stamp=_stamp(entry, sidecar, manifest),
+            sha256="" if sidecar or manifest else entry.sha256,
         )
 
 

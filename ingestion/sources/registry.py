@@ -1,4 +1,4 @@
-"""Names of the sources: the server types of ODCS, all files under one fsspec URL."""
+"""Names of the sources: the server types of ODCS. All are files under one fsspec URL, but `api`: URLs over HTTP."""
 
 from __future__ import annotations
 
@@ -9,5 +9,8 @@ _FILES = "ingestion.sources.files:FilesSource"
 SOURCES = Registry(
     seam="source",
     group="stemma.sources",
-    table=dict.fromkeys(("files", "local", "s3", "gcs", "azure", "sftp", "custom"), _FILES),
+    table={
+        **dict.fromkeys(("files", "local", "s3", "gcs", "azure", "sftp", "custom"), _FILES),
+        "api": "ingestion.web.source:WebSource",
+    },
 )

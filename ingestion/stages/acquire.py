@@ -28,6 +28,7 @@ from ingestion.runtime import Runtime
 from ingestion.shrinking import guard_shrink, require_reason, whole_listing
 from ingestion.snapshot import Entry, Snapshot, cut_shards, mark_of, plan_snapshot, shard_size
 from ingestion.toolkit import asks_paraphrase, tools_of
+from ingestion.web.memory import recall, remember
 
 _AT_ONCE = 5_000
 """Stamps that are written in one transaction."""
@@ -71,6 +72,7 @@ def acquire(
     tools = tools_of(contract, runtime.settings)
     prepared = _prepared(runtime, contract, progress)
     known, overrides = _open_run(runtime, contract, run_id)
+    recall(runtime, contract.name, tools.source)
     reading = Reading(tools, runtime.settings, known)
     snapshot = _look(reading, contract.name, known, progress, on_due)
     snapshot = _with_waiting(runtime, contract.name, reading, known, snapshot)
@@ -78,6 +80,7 @@ def acquire(
     if not allow_shrink:
         share = contract.guards.max_removed_share
         guard_shrink(snapshot, known=standing, max_removed_share=share, contract=contract.name)
+    remember(runtime, contract.name, tools.source)
     _note_stamps(runtime, contract.name, reading)
     shards = _write_shards(runtime, run_id, snapshot, overrides)
     note = replace(_note(contract, snapshot, shards, standing), allow_shrink=allow_shrink, reason=reason.strip())
