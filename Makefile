@@ -13,7 +13,7 @@ help: ## Show the targets
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,c2pa,langchain,llamaindex,openlineage,postgres,s3,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,c2pa,console,langchain,llamaindex,openlineage,postgres,s3,dev]'
 	@touch $@
 
 setup: $(VENV)/.ready ## Make the virtual environment from constraints.txt

@@ -124,6 +124,18 @@ class Settings(BaseSettings):
     openlineage_namespace: str = Field(
         default="stemma", min_length=1, description="OpenLineage namespace of our jobs and data sets."
     )
+    console_token: str = Field(
+        default="",
+        description="What people sign in to the console with, 16 characters or more; empty for one made at each start.",
+        repr=False,  # whoever has it may decide
+    )
+    console_user_header: str = Field(
+        default="", description="Header in which a reverse proxy names who is signed in, such as X-Forwarded-User."
+    )
+    console_proxies: str = Field(
+        default="127.0.0.1, ::1",
+        description="Addresses or networks of the reverse proxies whose console_user_header is believed.",
+    )
 
     def locate(self, place: str) -> str:
         """Returns a folder or URL as it is meant: a relative folder starts at the project."""

@@ -32,6 +32,7 @@ from console.cli import (
     reconcile,
     reembed,
     report,
+    serve,
     status,
     version,
 )
@@ -75,6 +76,7 @@ NOUNS = (
     audit,
     reconcile,
     metrics,
+    serve,
     doctor,
     version,
 )

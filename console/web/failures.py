@@ -1,0 +1,28 @@
+"""What a page may fail with beside the errors of `corpus.errors`: it is not there, or it may not be asked."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """A request that is answered with an error page.
+
+    Args:
+        status: HTTP status.
+        title: What is wrong, in a few words.
+        words: Why, and the next step.
+    """
+
+    def __init__(self, status: int, title: str, words: str) -> None:
+        super().__init__(f"{title}. {words}")
+        self.status, self.title, self.words = status, title, words
+
+
+class Missing(Refused):
+    """Something that is asked for and not there.
+
+    Args:
+        words: What, and what there is instead.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(404, "Not found", words)

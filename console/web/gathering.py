@@ -1,0 +1,79 @@
+"""Reads what the catalog and the contracts say of sources, with a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from console.web.health import Facts
+from contracts.model import Contract
+from corpus.catalog import board, contracts, figures
+from corpus.errors import ConfigurationError, ContractError
+from corpus.naming import require_known
+from ingestion.discovery import discover
+from ingestion.runtime import Runtime
+
+RUNS = 20
+"""Runs of each source that a trend and a table are made of."""
+VERSIONS = 24
+"""Versions of each index that the mix over time is drawn of: a bar each, on a phone too."""
+
+
+def facts_of_all(runtime: Runtime) -> tuple[Facts, ...]:
+    """Returns what is known of every source, by name: those with a contract file, and those that once had one."""
+    return _gathered(runtime, None)
+
+
+def facts_of(runtime: Runtime, contract: str) -> Facts:
+    """Returns what is known of one source.
+
+    Raises:
+        ConfigurationError: There is none of that name; the message holds the nearest.
+    """
+    return _gathered(runtime, contract)[0]
+
+
+def versions_of(runtime: Runtime, contract: str) -> tuple[board.BoardVersion, ...]:
+    """Returns the newest versions of an index, oldest first."""
+    with runtime.catalog.reading() as tx:
+        return board.versions(tx, VERSIONS, contract).get(contract, ())
+
+
+def _gathered(runtime: Runtime, only: str | None) -> tuple[Facts, ...]:
+    with runtime.catalog.reading() as tx:
+        known = {*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))}
+        if only is not None:
+            require_known("contract", only, known, "Make one with `stemma contract new NAME --path '...'`.")
+        states, runs = board.states(tx, only), board.runs(tx, RUNS, only)
+        live, waiting = board.live(tx, name=only), board.waiting(tx, only)
+        newest, golden, alarms = board.versions(tx, 1, only), board.golden(tx, only), figures.alarms(tx)
+    found = []
+    for name in sorted(known) if only is None else [only]:
+        contract, problem = contract_of(runtime, name)
+        found.append(
+            Facts(
+                name=name,
+                contract=contract,
+                problem=problem,
+                states=states.get(name, {}),
+                runs=runs.get(name, ()),
+                live=live.get(name),
+                waiting=waiting.get(name, board.Waiting()),
+                alarms=alarms.get(name, 0),
+                golden=golden.get(name),
+                newest=_last(newest, name),
+            )
+        )
+    return tuple(found)
+
+
+def contract_of(runtime: Runtime, name: str) -> tuple[Contract | None, str]:
+    """Returns a contract and "", or None and why it cannot be read: a page must show what is held nevertheless."""
+    try:
+        return runtime.contract(name), ""
+    except (ConfigurationError, ContractError) as error:
+        return None, str(error)
+
+
+def _last(newest: Mapping[str, tuple[board.BoardVersion, ...]], name: str) -> board.BoardVersion | None:
+    found = newest.get(name, ())
+    return found[-1] if found else None

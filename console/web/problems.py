@@ -1,0 +1,105 @@
+"""Error pages, and their twins (RFC 9457): what is wrong, why, the next step. Broad excepts end here, at the edge."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from console.web import entrance
+from console.web.access import Access
+from console.web.failures import Refused
+from console.web.page import View
+from console.web.routes import SignInNeeded
+from console.web.templating import Pen, link_of
+from corpus.errors import CatalogError, ConfigurationError, IntegrityError, StemmaError
+
+_log = logging.getLogger("stemma.console")
+
+
+class Problem(View):
+    """What went wrong, as RFC 9457 writes it."""
+
+    title: str = Field(description="What is wrong, in a few words.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="Why, and the next step.")
+
+
+_TITLES: tuple[tuple[type[StemmaError], int, str], ...] = (
+    (ConfigurationError, 404, "This is not there"),
+    (IntegrityError, 500, "Something is not what its digest says"),
+    (CatalogError, 503, "The catalog does not answer"),
+    (StemmaError, 500, "This did not work"),
+)
+
+
+def register(app: FastAPI) -> None:
+    """Makes the application answer every failure with a page or its twin."""
+    app.add_exception_handler(SignInNeeded, _sign_in)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(StemmaError, _failed)
+    app.add_exception_handler(RequestValidationError, _not_fitting)
+    app.add_exception_handler(HTTPException, _unrouted)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _sign_in(request: Request, _error: Exception) -> Response:
+    access: Access = request.app.state.access
+    if access.signs_in and not _wants_json(request) and request.method == "GET":
+        goal = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{link_of(request)(entrance.PATH)}?{urlencode({'next': goal})}", status_code=303)
+    if access.signs_in:
+        words = "Sign in on a page first, or send Authorization: Bearer TOKEN."
+    else:
+        words = "The reverse proxy in front of this console names nobody. Open it through the proxy, and sign in there."
+    return _answer(request, Problem(title="Sign in first", status=401, detail=words))
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - narrows what Starlette types as any exception
+    return _answer(request, Problem(title=error.title, status=error.status, detail=error.words))
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    status, title = next((status, title) for kind, status, title in _TITLES if isinstance(error, kind))
+    if status >= 500:
+        _log.error("%s %s: %s", request.method, request.url.path, type(error).__name__)
+    return _answer(request, Problem(title=title, status=status, detail=str(error)))
+
+
+def _not_fitting(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    problems = "; ".join(f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors())
+    return _answer(request, Problem(title="This cannot be asked", status=400, detail=f"{problems}."))
+
+
+def _unrouted(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    known = {404: ("Not found", "There is no such page. Start from the corpus page."),
+             405: ("Not this way", "This address takes forms of its own page only.")}  # fmt: skip
+    title, words = known.get(error.status_code, ("This did not work", str(error.detail)))
+    return _answer(request, Problem(title=title, status=error.status_code, detail=words))
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    _log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
+    words = "This is a bug of the console; the log of `stemma serve` has the traceback. Nothing was changed by a page."
+    return _answer(request, Problem(title="This did not work", status=500, detail=words))
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    if _wants_json(request):
+        body = problem.model_dump_json(indent=2)
+        return Response(body, status_code=problem.status, media_type="application/problem+json")
+    pen: Pen = request.app.state.pen
+    return pen.bare(request, "problem.html", problem.status, view=problem)
+
+
+def _wants_json(request: Request) -> bool:
+    return request.url.path.endswith(".json")

@@ -1,0 +1,150 @@
+"""Turns pages and actions into routes: who asks, what is asked, the page or its twin, and what a form does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Query
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from console.web import entrance, forms
+from console.web.access import Access, Person
+from console.web.failures import Refused
+from console.web.page import Action, Done, Page, Visit
+from console.web.templating import Pen, link_of
+from corpus.errors import ConfigurationError
+from corpus.types import utc_now
+
+Endpoint = Callable[..., Response]
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in."""
+
+
+def add_page(router: APIRouter, page: Page) -> None:
+    """Adds a page and its twin."""
+    router.add_api_route(page.path, _html(page), methods=["GET"], include_in_schema=False)
+    router.add_api_route(
+        f"{page.path}.json",
+        _twin(page),
+        methods=["GET"],
+        name=page.path.strip("/"),
+        summary=page.title,
+        description=inspect.getdoc(page.model),
+        response_model=page.model,
+    )
+
+
+def add_action(router: APIRouter, action: Action) -> None:
+    """Adds what answers an action's form."""
+    router.add_api_route(action.path, _acting(action), methods=["POST"], include_in_schema=False)
+
+
+def add_entrance(router: APIRouter, access: Access) -> None:
+    """Adds the way in: `/` leads to the first page; the page to sign in on, where there is one."""
+    router.add_api_route("/", _first, methods=["GET"], include_in_schema=False)
+    if access.signs_in:
+        router.add_api_route(entrance.PATH, entrance.show, methods=["GET"], include_in_schema=False)
+        router.add_api_route(entrance.PATH, entrance.enter, methods=["POST"], include_in_schema=False)
+        router.add_api_route(entrance.OUT, entrance.leave, methods=["POST"], include_in_schema=False)
+
+
+def add_schema(router: APIRouter, app: FastAPI) -> None:
+    """Adds `/openapi.json`: the models of all twins, for those who are signed in."""
+
+    def schema(request: Request) -> Response:
+        require_person(request)
+        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        return JSONResponse(found)
+
+    router.add_api_route("/openapi.json", schema, methods=["GET"], include_in_schema=False)
+
+
+def require_person(request: Request) -> Person:
+    """Returns who asks.
+
+    Raises:
+        SignInNeeded: Nobody is signed in.
+    """
+    access: Access = request.app.state.access
+    person = access.person(request)
+    if person is None:
+        raise SignInNeeded
+    return person
+
+
+def _first(request: Request) -> Response:
+    require_person(request)
+    return RedirectResponse(link_of(request)("/corpus"), status_code=303)
+
+
+def _html(page: Page) -> Endpoint:
+    def endpoint(request: Request) -> Response:
+        person = require_person(request)
+        query = asked(page.query, dict(request.query_params))
+        view = page.load(_visit(request, person), query)
+        pen: Pen = request.app.state.pen
+        said = entrance.said(request)
+        answer = pen.page(request, page, view, person, said)
+        if said:
+            answer.delete_cookie(entrance.SAID, path=link_of(request)("/"))
+        return answer
+
+    return endpoint
+
+
+def _twin(page: Page) -> Endpoint:
+    def endpoint(request: Request, query: BaseModel) -> Response:
+        view = page.load(_visit(request, require_person(request)), query)
+        return Response(view.model_dump_json(indent=2), media_type="application/json")
+
+    # FastAPI reads the query's fields, for the schema, out of the signature.
+    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request),
+            inspect.Parameter(
+                "query", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Annotated[page.query, Query()]
+            ),
+        ]
+    )
+    return endpoint
+
+
+def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        person = require_person(request)
+        fields = await forms.read_form(request)
+        forms.require_ours(request, request.app.state.access, person, fields.get("csrf", ""))
+        try:
+            done = await run_in_threadpool(action.do, _visit(request, person), asked(action.form, fields))
+        except (ConfigurationError, Refused) as error:
+            words = error.words if isinstance(error, Refused) else f"{error}"
+            query = {name: fields[name] for name in action.back_query if fields.get(name)}
+            done = Done(words=words, path=action.back, query=query, tone="bad")
+        return entrance.sent_on(request, done)
+
+    return endpoint
+
+
+def asked(model: type[BaseModel], values: dict[str, str]) -> Any:
+    """Reads a query or a form.
+
+    Raises:
+        Refused: It does not fit; the message names each field.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise Refused(400, "This cannot be asked", f"{problems}.") from error
+
+
+def _visit(request: Request, person: Person) -> Visit:
+    return Visit(runtime=request.app.state.runtime, person=person, now=utc_now())
