@@ -28,6 +28,7 @@ from ingestion.contamination import contamination_gate
 from ingestion.cutover import inherited, parity_gates
 from ingestion.golden_gates import golden_gates
 from ingestion.keeping_candidates import require_passed
+from ingestion.migrating import arrived
 from ingestion.origin_gates import origin_gates
 from ingestion.release_gates import canary_gate, declared_gates
 from ingestion.runtime import Runtime
@@ -89,6 +90,7 @@ def publish(
         reason=reason or f"run {run_id}",
         signer=signer,
     )
+    arrived(runtime, record, alias)
     return record, "published"
 
 
@@ -132,6 +134,8 @@ def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str
         reason=reason,
         signer=load_signer(runtime.settings.signing_key),
     )
+    if known is not None:
+        arrived(runtime, known, alias)
     return releases.version_record(verified.manifest, verified.manifest_sha256)
 
 
