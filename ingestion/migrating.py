@@ -7,12 +7,13 @@ before it cuts over: trouble with a model that does not serve yet stops no inges
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from corpus.catalog import embedders, reembeds, segments
-from corpus.catalog.records import EmbedderRecord
+from corpus.catalog.records import EmbedderRecord, VersionRecord
 from corpus.catalog.reembeds import RateRecord, ReembedRecord
 from corpus.errors import StemmaError
 from corpus.types import utc_now
@@ -20,6 +21,9 @@ from index.reembed import blend
 from ingestion.embedding import Embedded, describe, embed_segment, open_embedder
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
+
+ALIASES: Mapping[str, str] = {"cutover": "live", "shadow": "shadow"}
+"""Mode of a re-embed to the alias that it moves."""
 
 _FEWEST_TEXTS = 32
 """With fewer the first call of a model, which is slow, would be most of what is measured."""
@@ -82,6 +86,25 @@ def space_of(runtime: Runtime, moving: ReembedRecord) -> EmbedderRecord:
         FingerprintMismatch: The model changed behind its name.
     """
     return describe(runtime, moving.model, moving.revision or None)
+
+
+def arrived(runtime: Runtime, version: VersionRecord, alias: str) -> None:
+    """Ends the re-embed that leads to what an alias serves now: new documents go to one space again.
+
+    Called after each move of an alias, and where one is there already, so that a re-embed whose version waited for
+    approval ends when the version is promoted, and one that was killed behind the move ends when it is run again.
+
+    Args:
+        runtime: The project.
+        version: The version that the alias points to.
+        alias: The alias.
+    """
+    with runtime.catalog.reading() as tx:
+        moving = reembeds.get(tx, version.contract, version.embedder_fingerprint)
+    if moving is None or moving.state != "running" or ALIASES[moving.mode] != alias:
+        return
+    with runtime.catalog.transaction() as tx:
+        reembeds.end(tx, version.contract, version.embedder_fingerprint, state="finished")
 
 
 def note_rate(tx: Session, *done: Embedded) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version as installed
 
-from corpus.catalog import segments, versions
+from corpus.catalog import contracts, segments, versions
 from corpus.catalog.records import VersionRecord
 from corpus.ids import fingerprint, sha256_hex
 from corpus.settings import Settings
@@ -28,6 +28,7 @@ from ingestion.contamination import contamination_gate
 from ingestion.cutover import inherited, parity_gates
 from ingestion.golden_gates import golden_gates
 from ingestion.keeping_candidates import require_passed
+from ingestion.migrating import arrived
 from ingestion.origin_gates import origin_gates
 from ingestion.release_gates import canary_gate, declared_gates
 from ingestion.runtime import Runtime
@@ -73,9 +74,10 @@ def publish(
             digest = sha256_hex(
                 runtime.store.read_bytes(f"{layout.version_path(name, orphan.number)}/{layout.MANIFEST}")
             )
-    record = releases.version_record(manifest, digest)
+    record, terms = releases.version_record(manifest, digest), candidate.contract
     with runtime.catalog.transaction() as tx:
         versions.add(tx, record)
+        contracts.register(tx, name=name, version=terms.version, digest=terms.digest, yaml=terms.raw_yaml)
     if candidate.contract.approvals.persons and standing_of(runtime, record, alias).missing:
         return record, WAITING
     releases.activate(
@@ -89,6 +91,7 @@ def publish(
         reason=reason or f"run {run_id}",
         signer=signer,
     )
+    arrived(runtime, record, alias)
     return record, "published"
 
 
@@ -132,6 +135,8 @@ def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str
         reason=reason,
         signer=load_signer(runtime.settings.signing_key),
     )
+    if known is not None:
+        arrived(runtime, known, alias)
     return releases.version_record(verified.manifest, verified.manifest_sha256)
 
 

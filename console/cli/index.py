@@ -49,6 +49,14 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help="Although corpus and model change at once, or the version shrank; needs --reason."),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="Take the vectors of this model; default: the contract's, or the live version's during a re-embed.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -171,17 +179,25 @@ def release(
     alias: AliasOption = "live",
     force: ForceOption = False,  # noqa: FBT002 - a flag of the command line
     reason: ReasonOption = "",
+    model: ModelOption = None,
 ) -> Result:
     """Publish what was taken in but not released.
 
     That is after `ingest --no-release`, or when a gate held the version back and --force with a reason
-    says that it is meant.
+    says that it is meant. With --model it is also how a re-embed is insisted on that a person rolled back from.
     """
     from corpus.ids import new_run_id  # noqa: PLC0415 - help must not load the stages
     from ingestion.stages import release as stage  # noqa: PLC0415
 
     receipt = stage.release(
-        session.runtime(), name, new_run_id(), alias=alias, force=force, reason=reason, progress=session.progress()
+        session.runtime(),
+        name,
+        new_run_id(),
+        alias=alias,
+        model=model,
+        force=force,
+        reason=reason,
+        progress=session.progress(),
     )
     return Result(data={**receipt.to_json(), "next": f"stemma index show {name} {alias}"}, view=render.receipt)
 

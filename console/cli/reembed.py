@@ -66,7 +66,8 @@ def reembed(
     """Embed stored chunks with another model.
 
     The result is released as a new version. Nothing is read or parsed again. A run that was stopped
-    goes on where it was; until the end the old version serves, and new documents go to both models.
+    goes on where it was; until the end the old version serves, and new documents go to both models. Where the version
+    waits for approval, or a person rolled back from it, the end is when the alias gets there.
     """
     runtime = session.runtime()
     if estimate or abandon:
@@ -79,7 +80,10 @@ def reembed(
     from ingestion import pipeline  # noqa: PLC0415
 
     receipt = pipeline.reembed(runtime, name, model=model, mode=mode, rate=rate, progress=session.progress())
-    follow = f"stemma index diff {name}" if mode == "cutover" else f"stemma index diff {name} live shadow"
+    follow = {
+        "waiting-for-approval": f"stemma index approvals {name}",
+        "held": f"stemma index release {name} --model {receipt.key} --force --reason '...'",
+    }.get(str(receipt.figures["status"]), f"stemma index diff {name}" + ("" if mode == "cutover" else " live shadow"))
     return Result(data={**receipt.to_json(), "next": follow}, view=render.receipt)
 
 

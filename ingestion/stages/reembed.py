@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from corpus.catalog import audit, contracts, embedders, reembeds, runs, segments
+from corpus.catalog import audit, contracts, embedders, reembeds, runs, segments, versions
 from corpus.catalog.records import EmbedderRecord, SegmentRecord
+from corpus.catalog.reembeds import ReembedRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
@@ -20,7 +21,7 @@ from ingestion import checkpoints
 from ingestion.costing import cost_of
 from ingestion.embedding import Embedded, describe, embed_lot, open_embedder
 from ingestion.erasure.left import adding
-from ingestion.migrating import note_rate
+from ingestion.migrating import ALIASES, arrived, note_rate
 from ingestion.models import declared_price
 from ingestion.observing import observed
 from ingestion.pacing import UNPACED, Pace, Paced
@@ -155,17 +156,18 @@ def begin(runtime: Runtime, contract_name: str, run_id: str, *, model: str | Non
 def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -> Receipt:
     """Gives up a re-embed that is under way: new documents go to one space again. Vectors that are there stay.
 
+    It is found by the name of its model, which need not be there any more.
+
     Raises:
-        ConfigurationError: None is under way into that space.
+        ConfigurationError: None is under way into that model.
     """
-    space = target(runtime, contract_name, model)
+    wanted = model or runtime.contract(contract_name).embedder.model
     with runtime.catalog.transaction() as tx:
-        moving = reembeds.get(tx, contract_name, space.fingerprint)
-        if not reembeds.end(tx, contract_name, space.fingerprint, state="abandoned") or moving is None:
-            others = ", ".join(repr(item.model) for item in reembeds.running(tx, contract_name)) or "none"
-            raise ConfigurationError(
-                f"no re-embed of {contract_name!r} into {space.model!r} is under way. Under way: {others}."
-            )
+        running = reembeds.running(tx, contract_name)
+        moving = next((item for item in running if item.model == wanted), None)
+        if moving is None:
+            raise ConfigurationError(_nothing_to_abandon(contract_name, wanted, running))
+        reembeds.end(tx, contract_name, moving.embedder_fingerprint, state="abandoned")
         if runs.get(tx, moving.run_id) is not None:
             runs.finish(tx, moving.run_id, state="failed", receipt={"error": "abandoned by a person"})
         audit.append(
@@ -173,16 +175,22 @@ def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -
             actor=runtime.settings.actor,
             action="reembed.abandon",
             subject=contract_name,
-            detail={"model": space.model, "embedder": space.fingerprint},
+            detail={"model": moving.model, "embedder": moving.embedder_fingerprint},
         )
     return Receipt(
         stage="abandon",
         contract=contract_name,
         run_id=moving.run_id,
-        key=space.model,
-        figures={"status": "abandoned", "model": space.model},
-        fingerprints={"embedder": space.fingerprint},
+        key=moving.model,
+        figures={"status": "abandoned", "model": moving.model},
+        fingerprints={"embedder": moving.embedder_fingerprint},
     )
+
+
+def _nothing_to_abandon(contract: str, model: str, running: Sequence[ReembedRecord]) -> str:
+    others = ", ".join(repr(item.model) for item in running) or "none"
+    step = f" Name it: `stemma reembed {contract} --model {running[0].model} --abandon`." if running else ""
+    return f"no re-embed of {contract!r} into {model!r} is under way. Under way: {others}.{step}"
 
 
 @observed("reembed")
@@ -285,7 +293,18 @@ def cut_over(
 ) -> Receipt:
     """Releases the re-embedded segments: `live` moves in mode `cutover`, only `shadow` in mode `shadow`.
 
-    Segments that were staged meanwhile and slipped through are embedded first.
+    Segments that were staged meanwhile and slipped through are embedded first. Where the alias does not move, because
+    the version waits for approval or a person rolled back from it (`held`), the re-embed stays under way and new
+    documents go to both spaces, until the alias gets there or somebody gives it up.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        run_id: The run.
+        model: The target; None takes the contract's.
+        mode: Which alias moves.
+        rate: Limit for what slipped through, as of `embed_segments`.
+        progress: Told which step is at work.
 
     Raises:
         ConfigurationError: A cut-over to a model that the contract does not declare.
@@ -296,16 +315,20 @@ def cut_over(
     begin(runtime, contract_name, run_id, model=model, mode=mode)
     contract, space = runtime.contract(contract_name), target(runtime, contract_name, model)
     caught_up = _catch_up(runtime, contract_name, run_id, model=model, rate=rate, progress=progress)
-    alias = "live" if mode == "cutover" else "shadow"
+    alias = ALIASES[mode]
     receipt = release.release(runtime, contract_name, run_id, alias=alias, model=space.model, progress=progress)
     figures: dict[str, Any] = {**receipt.figures, **({"caught_up": caught_up} if caught_up else {})}
     with runtime.catalog.transaction() as tx:
         contracts.register(
             tx, name=contract.name, version=contract.version, digest=contract.digest, yaml=contract.raw_yaml
         )
-        reembeds.end(tx, contract_name, space.fingerprint, state="finished")
+        state = versions.alias(tx, contract_name, alias)
+        served = versions.get(tx, contract_name, state.number) if state else None
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
+    if served is not None:
+        arrived(runtime, served, alias)
     _sweep(runtime, space.fingerprint)
+    figures |= _under_way(runtime, contract_name, space.fingerprint)
     return Receipt.from_json({**receipt.to_json(), "figures": figures})
 
 

@@ -12,7 +12,7 @@ from typing import IO
 
 from contracts.model import Contract
 from corpus import batches
-from corpus.catalog import documents, runs, segments, versions
+from corpus.catalog import contracts, documents, runs, segments, versions
 from corpus.catalog.records import AliasState, RunRecord, VersionRecord
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.receipts import Counts, Receipt
@@ -63,6 +63,7 @@ def release(
 
     Raises:
         ConfigurationError: `force` without a reason, or segments without vectors of this model.
+        ContractError: The contract's terms changed under the version that it had before.
         GateFailed: The candidate is not fit to be served.
         ConcurrentRelease: Somebody else moved the alias meanwhile.
         IntegrityError: Stored files contradict each other.
@@ -175,6 +176,8 @@ def _recognised(handle: IO[bytes], revision_ids: Collection[str]) -> dict[str, l
 
 
 def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, model: str | None) -> Candidate:
+    with runtime.catalog.reading() as tx:
+        contracts.require_same_terms(tx, name=contract.name, version=contract.version, digest=contract.digest)
     space = release_space(runtime, contract, model)
     with runtime.catalog.reading() as tx:
         state = versions.alias(tx, contract.name, alias)

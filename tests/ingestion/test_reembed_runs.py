@@ -24,10 +24,10 @@ from index.embedders.registry import EMBEDDERS, load_embedder
 from index.pacing import parse_rate
 from index.reader import open_index
 from index.signing import TrustStore
-from ingestion import checkpoints, models, pacing, pipeline
+from ingestion import approving, checkpoints, models, pacing, pipeline
 from ingestion.pacing import Paced
 from ingestion.runtime import open_runtime
-from ingestion.stages import reembed
+from ingestion.stages import reembed, release
 
 ZANZIBAR = "# Flamingos\n\n" + "Zanzibar flamingos nest beside the observatory in early spring. " * 12
 HALF = half_model.NAME
@@ -172,6 +172,7 @@ def test_a_model_that_fails_half_way_keeps_what_it_did(project: Project, monkeyp
     project.fill(8)
     project.settings = project.settings.model_copy(update={"shard_bytes": 1_000_000})
     project.ingest()
+    whole = int(reembed.estimate(project.runtime, NAME, HALF).figures["distinct_texts"])
     real, calls = half_model.HalfModel.embed, iter(range(1_000))
 
     def tired(self: half_model.HalfModel, texts: Sequence[str]) -> Vectors:
@@ -185,7 +186,7 @@ def test_a_model_that_fails_half_way_keeps_what_it_did(project: Project, monkeyp
     monkeypatch.setattr(half_model.HalfModel, "embed", real)
     assert sum(_embedded(project).values()) == 16
     cost = reembed.estimate(project.runtime, NAME, HALF).figures
-    assert cost["distinct_texts"] == int(cost["chunks"]) - 16
+    assert cost["distinct_texts"] == whole - 16
     assert "under_way_since" in cost
     pipeline.reembed(project.runtime, NAME, model=HALF, mode="shadow")
     counts = _embedded(project)
@@ -257,6 +258,65 @@ def test_giving_up_ends_the_double_work_and_keeps_the_vectors(project: Project) 
     with project.runtime.catalog.reading() as tx:
         spaces = {len(segments.spaces(tx, item.segment_id)) for item in segments.live(tx, NAME)}
     assert spaces == {1, 2}
+
+
+def test_a_model_that_is_gone_can_be_given_up(project: Project) -> None:
+    project.fill(2)
+    project.ingest()
+    reembed.begin(project.runtime, NAME, "trial", model=HALF, mode="shadow")
+    EMBEDDERS.table.pop(HALF)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=f"stemma reembed {NAME} --model {HALF} --abandon"):
+        reembed.abandon(project.runtime, NAME)
+    assert reembed.abandon(project.runtime, NAME, model=HALF).figures["status"] == "abandoned"
+    half_model.install()
+
+
+ASKED = """
+  - property: ragApprovals
+    vendor: stemma
+    value: {persons: 1, approvers: [ada]}
+"""
+
+
+def test_a_cut_over_that_waits_for_approval_is_under_way_until_it_is_promoted(project: Project) -> None:
+    project.fill(3)
+    project.ingest()
+    half_model.declare(project, "2.0.0")
+    project.contract_path.write_text(project.contract_path.read_text().rstrip("\n") + ASKED)
+    moved = pipeline.reembed(project.runtime, NAME).figures
+    assert (moved["status"], moved["version"]) == ("waiting-for-approval", 2)
+    assert "under_way_since" in moved
+    project.write("flamingos", ZANZIBAR)
+    receipt = project.ingest().figures
+    assert receipt["also_embedded"] == receipt["embedded"] == 1
+    approving.approve(project.runtime, NAME, 2, by="ada", reason="read the answers")
+    release.move(project.runtime, NAME, "live", 2, reason="approved")
+    with project.runtime.catalog.reading() as tx:
+        assert reembeds.running(tx, NAME) == ()
+    project.write("later", ZANZIBAR.replace("Zanzibar", "Pemba"))
+    assert "also_embedded" not in project.ingest().figures
+    assert set(_embedded(project).values()) == {1}
+
+
+def test_a_cut_over_that_was_rolled_back_stops_no_ingest_and_can_be_insisted_on(project: Project) -> None:
+    project.fill(3)
+    project.ingest()
+    half_model.declare(project, "2.0.0")
+    pipeline.reembed(project.runtime, NAME)
+    release.move(project.runtime, NAME, "live", 1, reason="worse answers")
+    with pytest.raises(ConfigurationError, match="stemma reembed"):
+        project.ingest()
+    held = pipeline.reembed(project.runtime, NAME).figures
+    assert held["status"] == "held"
+    assert "under_way_since" in held
+    assert project.ingest().counts.balanced
+    assert project.reader().manifest.index.dimension == 256, "served by the model that was rolled back to"
+    why = "the questions were at fault"
+    insisted = release.release(project.runtime, NAME, "insisted", model=HALF, force=True, reason=why).figures
+    assert insisted["status"] == "published"
+    with project.runtime.catalog.reading() as tx:
+        assert reembeds.running(tx, NAME) == ()
+    assert project.ingest().figures["status"] == "unchanged"
 
 
 def test_a_cut_over_to_a_model_that_is_not_declared_is_refused_before_anything_is_embedded(project: Project) -> None:

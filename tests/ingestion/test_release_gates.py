@@ -12,7 +12,7 @@ from laws.handbook import NAME, Project
 
 from corpus.catalog import documents, relations, versions
 from corpus.catalog.records import RelationRecord
-from corpus.errors import ConfigurationError, DigestMismatch, GateFailed, SignatureInvalid
+from corpus.errors import ConfigurationError, ContractError, DigestMismatch, GateFailed, SignatureInvalid
 from index import layout
 from index.candidates import kept_candidates, open_candidate, read_candidate
 from index.embedders.registry import load_embedder
@@ -221,3 +221,16 @@ def test_what_cannot_be_compared_passes_and_says_so(project: Project) -> None:
     project.write("brand-new", "# Brand new\n\nZanzibar flamingos nest beside the observatory in early spring.\n")
     project.ingest()
     assert "cannot be read (DigestMismatch)" in gates_of(project)["overlap"].actual
+
+
+def test_terms_that_changed_under_one_version_are_released_no_more_than_ingested(project: Project) -> None:
+    project.ingest()
+    gated(project, "{quality: {minimum: 0.1}}", version="1.0.0")
+    with pytest.raises(ContractError, match=r"version 1\.0\.0 was used before with other terms"):
+        release.release(project.runtime, NAME, "once more")
+    gated(project, "{quality: {minimum: 0.1}}", version="2.0.0")
+    assert release.release(project.runtime, NAME, "raised").figures["status"] == "published"
+    gated(project, "{quality: {minimum: 0.2}}", version="2.0.0")
+    with pytest.raises(ContractError, match=r"version 2\.0\.0 was used before"):
+        project.ingest()
+    assert live(project) == 2
