@@ -32,6 +32,7 @@ from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
+from ingestion.suspects import Attempt, condemned, refuse
 from ingestion.toolkit import asks_paraphrase, tools_of
 
 Overrides = Mapping[tuple[str, str], OverrideRecord]
@@ -88,11 +89,15 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     progress.start("assessing", len(entries))
     prepare(contract)
     refused = refusal(runtime, contract.name)
+    attempt = Attempt(runtime.store, shard)
+    deadly = condemned(runtime.settings, contract.name, run_id, shard, attempt.suspects(entries))
     drafts = []
     with workers_for(runtime.settings) as workers:
 
         def work(entry: Entry) -> Examined:
-            return refused.examined(examine(contract, tools, entry, match, workers.inspect))
+            attempt.reading(entry)
+            inspect = refuse if entry.ref.doc_id in deadly else workers.inspect
+            return refused.examined(examine(contract, tools, entry, match, inspect))
 
         for draft in workers.map(work, entries, size=lambda entry: entry.ref.size):
             drafts.append(draft)
@@ -105,6 +110,7 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     with runtime.catalog.reading() as tx:
         overrides = decisions.overrides(tx, contract.name)
     staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))
+    attempt.done()
 
 
 def decide(contract: Contract, drafts: Sequence[Examined], overrides: Overrides) -> list[Assessment]:

@@ -116,7 +116,7 @@ class Cluster:
         finally:
             app.close()
 
-    def kill_worker_at(self, dag_id: str, run_id: str, task_id: str, seconds: float = 120) -> tuple[str, int]:
+    def kill_worker_at(self, dag_id: str, run_id: str, task_id: str, seconds: float = 300) -> tuple[str, int]:
         """Kills the machine that works on one of the mapped tasks; returns its name and the task's map index.
 
         It is frozen first, so that the task is certainly at work, and never ends, when the machine dies.
