@@ -317,7 +317,8 @@ def _index(contract: Contract) -> str:
     spec = contract.index
     fitted = f"faiss factory by the number of chunks, {spec.deletes} deletes expected"
     words = ", with an index of words (BM25)" if spec.lexical else ""
-    return (fitted if spec.factory == "auto" else f"faiss factory {spec.factory}") + words
+    again = f"; built again at once where more than {spec.rebuild_share:.0%} of the documents are deleted"
+    return (fitted if spec.factory == "auto" else f"faiss factory {spec.factory}") + words + again
 
 
 def _governance(contract: Contract, value: Any) -> Iterator[tuple[str, str, DocumentPath]]:

@@ -217,11 +217,15 @@ class IndexSpec:
         factory: A faiss factory name, or `auto` for one that fits the number of chunks.
         deletes: Whether `few` or `many` documents are expected to leave or change; `auto` looks at it.
         lexical: `bm25` for an index of words beside the vectors, empty for none.
+        rebuild_share: Share of the documents that serve, in [0, 1]: where more are deleted, the next version is built
+            at once.
     """
 
     factory: str = "auto"
     deletes: Literal["few", "many"] = "many"
     lexical: str = ""
+    # A search that has to leave out more than that costs more than one that does not (10-15 %, design of this system).
+    rebuild_share: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

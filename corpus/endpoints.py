@@ -43,6 +43,9 @@ class Endpoint(BaseModel):
     send_dimensions: bool = Field(default=False, description="Ask for `dimension` numbers, where the model can.")
     max_tokens: int = Field(default=0, ge=0, description="Tokens that the model reads; 0 for unknown.")
     batch_size: int = Field(default=64, ge=1, le=2048, description="Texts in one request.")
+    in_flight: int = Field(
+        default=1, ge=1, le=64, description="Requests that one process may have under way at once, within the limits."
+    )
     requests_per_minute: float = Field(default=0, ge=0, description="Most requests a minute; 0 for no limit.")
     tokens_per_minute: float = Field(
         default=0, ge=0, description="Most tokens a minute, estimated at one per four bytes; 0 for no limit."

@@ -106,7 +106,8 @@ def delete(
     """Serve a document or a chunk no more, at once, in every version.
 
     Readers that are open leave it out from their next query on. The next version does without the document; it is
-    built at once where more than a tenth of the documents are deleted. Nothing is removed: `stemma erase` does that.
+    built at once where more of the documents are deleted than the contract's ragIndex lets be (rebuildShare, a tenth).
+    Nothing is removed: `stemma erase` does that.
     """
     from ingestion.stages import release, tombstone  # noqa: PLC0415 - help must not load the stages
 

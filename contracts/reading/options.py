@@ -42,7 +42,7 @@ PROPERTIES: Mapping[str, str] = {
     "recall: {minimum}, which always is.",
     "ragGovernance": "Governance fields: {required, defaults, maxValidationAgeDays}.",
     "ragGuards": "Limits that stop a run: {maxRemovedShare, minDocuments}.",
-    "ragIndex": "How chunks are indexed: {factory: auto, deletes: few or many, lexical: bm25}.",
+    "ragIndex": "How chunks are indexed: {factory: auto, deletes: few or many, lexical: bm25, rebuildShare: 0.1}.",
     "ragOrigin": "What is asked about origin beside what is always asked: {detectors: [names], "
     "statistical: {model: NAME}}; off by default.",
     "ragParsers": "Parser by media type, where the choice by content is not wanted.",
@@ -135,7 +135,7 @@ def read_guards(node: Node) -> GuardSpec:
 
 def read_index(node: Node, build: Build) -> IndexSpec:
     """Reads ragIndex."""
-    node.only(("factory", "deletes", "lexical"))
+    node.only(("factory", "deletes", "lexical", "rebuildShare"))
     spec = IndexSpec()
     factory = node.get("factory")
     fixed = isinstance(factory.value, str) and re.match(FIXED_FACTORY, factory.value) is not None
@@ -143,6 +143,7 @@ def read_index(node: Node, build: Build) -> IndexSpec:
         factory=factory.text() if fixed else factory.choice(build.factories, spec.factory, "index factory"),
         deletes=cast('Literal["few", "many"]', node.get("deletes").choice(("few", "many"), spec.deletes)),
         lexical=node.get("lexical").choice(("bm25",), spec.lexical, "index of words"),
+        rebuild_share=node.get("rebuildShare").number(spec.rebuild_share, 0.0, 1.0),
     )
 
 

@@ -301,6 +301,10 @@ def _index(old: Contract, new: Contract) -> Iterator[Change]:
         if was != now:
             why = "the index is built again from the same vectors; an approximate one may find others."
             yield edited(f"ragIndex.{name}", was, now, "compatible", why, consumers=True)
+    was, now = old.index.rebuild_share, new.index.rebuild_share
+    if was != now:
+        why = f"the index is built again {'earlier' if now < was else 'later'} after deletions."
+        yield edited("ragIndex.rebuildShare", was, now, "compatible", why)
 
 
 def _origins(old: Contract, new: Contract) -> Iterator[Change]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from corpus.catalog import audit, rows, versions
+from corpus.catalog import audit, erasures, rows, versions
 from corpus.catalog.tables import AliasRow, AuditRow, VersionHoldRow
 from corpus.errors import ConfigurationError
 from corpus.types import utc_now
@@ -76,15 +76,17 @@ def _log(tx: Session, action: str, hold: HoldRecord) -> None:
 def last_served(tx: Session, name: str) -> dict[int, datetime]:
     """Returns when an alias last left each version, or was last moved to it, as the audit log has it.
 
-    Versions that no alias ever pointed to are left out.
+    Versions that no alias ever pointed to are left out. One that was built again since without an erased document is
+    given under the number that it has now.
     """
+    since = erasures.replacements(tx, name)
     moves = select(AuditRow.at, AuditRow.detail).where(AuditRow.action == "alias.move")
     mine = AuditRow.subject.startswith(f"{name}@", autoescape=True)
     found: dict[int, datetime] = {}
     for at, detail in tx.execute(moves.where(mine).order_by(AuditRow.number)):
         for number in (detail.get("from"), detail.get("to")):
             if number is not None:
-                found[int(number)] = at
+                found[since.get(int(number), int(number))] = at
     return found
 
 

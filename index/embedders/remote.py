@@ -12,6 +12,7 @@ carries one canary, in turn, and its vector must be where it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from importlib.metadata import version
 from itertools import count
 from typing import Any
@@ -94,10 +95,31 @@ def _batched(client: EndpointClient) -> Callable[[list[str]], Vectors]:
     size = client.endpoint.batch_size
 
     def ask(texts: list[str]) -> Vectors:
-        starts = range(0, len(texts), size)
-        return np.concatenate([client.embed(texts[start : start + size]) for start in starts])
+        return _asked(client, [texts[start : start + size] for start in range(0, len(texts), size)], client.embed)
 
     return ask
+
+
+def _asked(client: EndpointClient, parts: list[list[str]], ask: Callable[[list[str]], Vectors]) -> Vectors:
+    """Asks for the vectors of some parts, as many at once as the endpoint is declared to take, and puts them in order.
+
+    Where one fails for good nothing more is sent: those that are under way end, the others are not begun, and of several
+    that failed the first in order is raised.
+    """
+    most = min(client.endpoint.in_flight, len(parts))
+    if most == 1:
+        return np.concatenate([ask(part) for part in parts])
+    pool = ThreadPoolExecutor(most, thread_name_prefix="stemma-embed")
+    try:
+        asked = [pool.submit(ask, part) for part in parts]
+        wait(asked, return_when=FIRST_EXCEPTION)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    failed = (each.exception() for each in asked if not each.cancelled())
+    for error in failed:
+        if error is not None:
+            raise error
+    return np.concatenate([each.result() for each in asked])
 
 
 class ChangedMidway(FingerprintMismatch):
@@ -148,7 +170,7 @@ class RemoteEmbedder(OfSpace):
         return 0
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embeds texts, one request per batch.
+        """Embeds texts, one request per batch, several at once where the endpoint is declared to take them.
 
         Raises:
             ConfigurationError: The endpoint refuses the key, or is none.
@@ -164,8 +186,8 @@ class RemoteEmbedder(OfSpace):
 
     def _encode(self, texts: list[str]) -> Vectors:
         room = max(1, self._client.endpoint.batch_size - 1)
-        starts = range(0, len(texts), room)
-        return np.concatenate([self._with_canary(texts[start : start + room]) for start in starts])
+        parts = [texts[start : start + room] for start in range(0, len(texts), room)]
+        return _asked(self._client, parts, self._with_canary)
 
     def _with_canary(self, texts: list[str]) -> Vectors:
         turn = next(self._turn)

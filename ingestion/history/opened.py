@@ -31,6 +31,7 @@ class History:
         aliases: Alias to the number it points to.
         moves: Every move of its aliases, oldest first.
         models: Embedder fingerprint to the name it was asked for by.
+        replaced: Number that a version had to the one that it has since it was built again without an erased document.
     """
 
     name: str
@@ -38,6 +39,7 @@ class History:
     aliases: Mapping[str, int]
     moves: tuple[AliasMove, ...]
     models: Mapping[str, str]
+    replaced: Mapping[int, int]
 
     def resolve(self, text: str | int) -> VersionRecord:
         """Returns the version that a number (`3`, `v000003`) or an alias stands for.
@@ -46,6 +48,10 @@ class History:
             ConfigurationError: There is none; the message says which there are.
         """
         return resolve(self.name, self.versions, self.aliases, str(text))
+
+    def now(self, version: VersionRecord) -> VersionRecord:
+        """Returns the version itself, or the one that was built in its place without an erased document."""
+        return self.resolve(self.replaced.get(version.number, version.number))
 
     def before(self, version: VersionRecord) -> VersionRecord:
         """Returns the version that another one follows, or the nearest older one that is left.
@@ -63,7 +69,7 @@ class History:
         return followed or older[0]
 
     def at(self, alias: str, moment: datetime) -> VersionRecord:
-        """Returns the version that an alias pointed to at a time.
+        """Returns the version that an alias pointed to at a time, or that stands in its place after an erasure.
 
         Args:
             alias: The alias.
@@ -75,7 +81,7 @@ class History:
         mine = [move for move in self.moves if move.alias == alias]
         passed = [move for move in mine if move.at <= moment]
         if passed:
-            return self.resolve(passed[-1].number)
+            return self.now(self.resolve(passed[-1].number))
         if not mine:
             known = ", ".join(sorted({move.alias for move in self.moves})) or "none"
             raise ConfigurationError(f"alias {alias!r} of {self.name!r} was never set. Aliases: {known}.")
@@ -85,10 +91,11 @@ class History:
         )
 
     def served(self, numbers: Iterable[int]) -> tuple[Serving, ...]:
-        """Returns the times in which aliases served any of some versions."""
+        """Returns the times in which aliases served any of some versions, also under the numbers that they had then."""
         from corpus.catalog.aliasmoves import servings  # noqa: PLC0415 - brings SQLAlchemy
 
-        wanted = set(numbers)
+        wanted = {*numbers}
+        wanted |= {old for old, new in self.replaced.items() if new in wanted}
         return tuple(item for item in servings(self.moves) if item.number in wanted)
 
 
@@ -123,7 +130,7 @@ def open_history(runtime: Runtime, name: str) -> History:
     Raises:
         ConfigurationError: No contract has that name; the message holds the nearest.
     """
-    from corpus.catalog import aliasmoves, embedders, versions  # noqa: PLC0415 - brings SQLAlchemy
+    from corpus.catalog import aliasmoves, embedders, erasures, versions  # noqa: PLC0415 - brings SQLAlchemy
 
     with runtime.catalog.reading() as tx:
         require_known(
@@ -136,6 +143,7 @@ def open_history(runtime: Runtime, name: str) -> History:
             versions=found,
             aliases={state.alias: state.number for state in versions.aliases(tx, name)},
             moves=aliasmoves.moves(tx, name),
+            replaced=erasures.replacements(tx, name),
             models={space: record.model for space in spaces if (record := embedders.get(tx, space)) is not None},
         )
 

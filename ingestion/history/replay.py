@@ -208,8 +208,10 @@ def _then(history: History, then: Then, logged: str | None) -> tuple[VersionReco
         return history.at(then.alias, then.at), f"{then.alias} at {then.at.isoformat()}"
     named = then.version if then.version is not None else logged
     if named is not None:
-        found = history.resolve(named)
-        return found, f"version {found.number}"
+        asked = history.resolve(named)
+        found = history.now(asked)
+        again = f", built again as version {found.number} without an erased document" if found is not asked else ""
+        return found, f"version {asked.number}{again}"
     return history.before(history.resolve(then.alias)), f"the version that {then.alias} follows"
 
 

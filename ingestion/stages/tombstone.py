@@ -22,10 +22,6 @@ from index.tombstones import Tombstones, read_tombstones, stored_sequence, write
 from ingestion.runtime import Runtime
 from ingestion.servedchunks import in_version
 
-REBUILD_SHARE = 0.1
-"""Share of a version's documents under tombstones from which on it is built again: a search that has to leave out
-more than that costs more than one that does not."""
-
 
 def delete(
     runtime: Runtime,
@@ -53,14 +49,15 @@ def delete(
 
     Returns:
         A receipt with the figures `changed` (0 where it was so before), `tombstones`, `share` of the live version's
-        documents under tombstones, and `rebuild`, 1 where that share is so large that the index should be released.
+        documents under tombstones, and `rebuild`, 1 where that is more than the contract's `rebuildShare`, so that
+        the index should be released.
 
     Raises:
         ConfigurationError: Neither or both are named, the document is unknown or erased, or there is no signing key.
     """
     if bool(doc_id) == bool(chunk_id) or not reason.strip() or not actor.strip():
         raise ConfigurationError("a deletion needs a document or a chunk, a reason and a name.")
-    runtime.contract(contract)
+    terms = runtime.contract(contract)
     signer = load_signer(runtime.settings.signing_key)
     if chunk_id and not undo:
         _require_chunk(runtime, contract, chunk_id)
@@ -76,7 +73,7 @@ def delete(
             "changed": int(changed),
             "tombstones": number,
             "share": round(share, 4),
-            "rebuild": int(share > REBUILD_SHARE),
+            "rebuild": int(share > terms.index.rebuild_share),
         },
     )
 

@@ -93,6 +93,19 @@ def test_what_is_wrong_is_said_at_its_line(name: str, value: str, phrases: tuple
     assert {item.line for item in fitting} <= {len(text.splitlines()), len(text.splitlines()) - 1}
 
 
+def test_from_which_share_of_deletions_on_the_index_is_built_again() -> None:
+    said = "{factory: Flat}"
+    given = parse_contract(BASE.replace(said, "{factory: Flat, rebuildShare: 0.25}"), "kb")
+    without = parse_contract(BASE, "kb")
+    assert (without.index.rebuild_share, given.index.rebuild_share) == (0.1, 0.25)
+    words = {part.part: part.says for part in parts_in_words(given)}
+    assert any("more than 25% of the documents are deleted" in sentence for sentence in words.values())
+    [change] = [item for item in compare(without, given).changes if item.path == "ragIndex.rebuildShare"]
+    assert (change.kind, change.why) == ("compatible", "the index is built again later after deletions.")
+    [problem] = problems_of(BASE.replace(said, "{factory: Flat, rebuildShare: 10}"))
+    assert "from 0 to 1" in f"{problem.message} {problem.hint}"
+
+
 def test_each_part_is_explained_in_words() -> None:
     text = with_(
         "ragGates",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serving import Serving, changed, refusing, sent, serving
+from serving import Asked, Reply, Serving, changed, refusing, sent, serving
 
 from corpus.endpoints import Endpoint
 from corpus.errors import ConfigurationError, EmbedderUnavailable, FingerprintMismatch, IntegrityError
@@ -68,6 +69,59 @@ def test_a_server_that_takes_one_text_gets_one(server: Serving, wordllama: Embed
     np.testing.assert_allclose(embedder.embed(TEXTS), wordllama.embed(TEXTS), atol=1e-6)
     assert {len(asked.texts) for asked in server.asked} == {1}
     assert len(server.asked) == len(TEXTS) + 3
+
+
+class Crowd:
+    """How many requests were under way at once; each takes a moment, some less than others, so they end crosswise."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, asked: Asked, serving: Serving) -> None:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            moment = 0.02 * (len(asked.texts) % 5 + 1)
+        time.sleep(moment)
+        with self._lock:
+            self.now -= 1
+
+
+def test_requests_under_way_at_once_are_bounded_and_their_answers_in_order(
+    server: Serving, wordllama: Embedder
+) -> None:
+    embedder = embedder_of(server, in_flight=4, batch_size=4)
+    server.asked.clear()
+    crowd = server.always = Crowd()
+    np.testing.assert_allclose(embedder.embed(TEXTS), wordllama.embed(TEXTS), atol=1e-6)
+    assert 1 < crowd.most <= 4
+    sent = sorted(text for asked in server.asked for text in asked.texts[:-1])
+    assert sent == sorted(set(TEXTS)), "each text once"
+    assert {asked.texts[-1] for asked in server.asked} == set(CANARY_TEXTS[: len(server.asked)])
+
+
+def test_where_one_of_several_fails_for_good_the_rest_is_not_sent(server: Serving) -> None:
+    embedder = embedder_of(server, in_flight=2, batch_size=2)
+    server.asked.clear()
+    crowd = Crowd()
+
+    def third(asked: Asked, serving: Serving) -> Reply | None:
+        crowd(asked, serving)
+        return refusing(403)(asked, serving) if TEXTS[2] in asked.texts else None
+
+    server.always = third
+    with pytest.raises(ConfigurationError, match="answered 403"):
+        embedder.embed(TEXTS)
+    assert len(server.asked) < len(TEXTS) // 2
+
+
+def test_the_limit_holds_for_all_that_are_under_way(server: Serving) -> None:
+    embedder = embedder_of(server, in_flight=4, batch_size=2, requests_per_minute=600)
+    server.asked.clear()
+    embedder.embed(TEXTS[:5])
+    at = sorted(asked.at for asked in server.asked)
+    assert at[4] - at[0] >= 0.35
 
 
 def test_an_answer_out_of_order_is_put_in_order(server: Serving, pauses: list[float], wordllama: Embedder) -> None:

@@ -13,11 +13,12 @@ from laws.erasing import DOC, LINES, NEEDLES, TEXT, forms, make, never_found, pa
 from laws.handbook import NAME, Project
 from sqlalchemy import text
 
-from corpus.catalog import answers, audit, decisions, erasures, segments, versions
+from corpus.catalog import answers, audit, decisions, erasures, holds, segments, versions
 from corpus.catalog.tables import Base
 from corpus.errors import ConfigurationError, IntegrityError, SignatureInvalid
 from corpus.ids import tomb_digest
 from corpus.storage import Store
+from corpus.types import utc_now
 from index.embedders.registry import load_embedder
 from index.manifest import Manifest
 from index.pointer import AliasPointer
@@ -28,6 +29,8 @@ from index.tombstones import Tombstones, Watch
 from index.verify import verify_version
 from ingestion import pipeline
 from ingestion.erasure import receipt as receipts
+from ingestion.history.blame import blame
+from ingestion.history.replay import Then, replay
 from ingestion.stages import erase as erasing
 from ingestion.stages import tombstone
 from ingestion.stages.answers import import_answers
@@ -366,6 +369,26 @@ def test_two_documents_one_after_the_other(project: Project) -> None:
     assert {hit.doc_id for hit in project.search("pump", k=50)}.isdisjoint({DOC, "pump.md"})
 
 
+def test_after_an_erasure_old_numbers_and_times_lead_to_what_took_their_place(project: Project) -> None:
+    project.fill(2)
+    project.write("people/mara", TEXT)
+    project.ingest()
+    first = utc_now()
+    project.write("pump", page("The pump"))
+    project.ingest()
+    with project.runtime.catalog.reading() as tx:
+        before = holds.last_served(tx, NAME)
+    assert erasing.erase(project.runtime, NAME, DOC, **WHY).signed["versions"] == {"1": 3, "2": 4}
+    with project.runtime.catalog.reading() as tx:
+        after = holds.last_served(tx, NAME)
+    assert (set(after), after[3]) == ({3, 4}, before[1]), "retention counts from when it served"
+    at = replay(project.runtime, NAME, "pump", Then(at=first))
+    asked = replay(project.runtime, NAME, "pump", Then(version=1))
+    assert (at.then, asked.then, asked.now) == (3, 3, 4)
+    assert asked.how == "version 1, built again as version 3 without an erased document"
+    assert [item.number for item in blame(project.runtime, NAME, "pump.md").served] == [2, 4]
+
+
 @both
 def test_a_deletion_is_served_no_more_and_the_next_version_does_without_it(project: Project) -> None:
     project.fill(12)
@@ -416,6 +439,18 @@ def test_of_two_deletions_at_once_the_file_of_the_later_one_is_the_later_one(
         delete(first)
         meanwhile[0].result()
     assert (looks[-1], len(watch.current())) == (2, 2)
+
+
+def test_from_which_share_on_the_index_is_built_again_the_contract_says(project: Project) -> None:
+    terms = project.contract_path.read_text().rstrip("\n")
+    project.contract_path.write_text(f"{terms}\n  - property: ragIndex\n    value: {{rebuildShare: 0.5}}\n")
+    project.fill(4)
+    project.ingest()
+    rebuild = [
+        tombstone.delete(project.runtime, NAME, doc_id, reason="withdrawn", actor="ann").figures["rebuild"]
+        for doc_id in sorted(project.states())[:3]
+    ]
+    assert rebuild == [0, 0, 1]
 
 
 def test_a_chunk_can_be_deleted_alone(project: Project) -> None:
