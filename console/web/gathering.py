@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy.orm import Session
+
 from console.web.health import Facts
 from contracts.model import Contract
 from corpus.catalog import board, contracts, figures
@@ -14,6 +16,7 @@ from ingestion.runtime import Runtime
 
 RUNS = 20
 """Runs of each source that a trend and a table are made of."""
+_HINT = "Make one with `stemma contract new NAME --path '...'`."
 VERSIONS = 24
 """Versions of each index that the mix over time is drawn of: a bar each, on a phone too."""
 
@@ -38,11 +41,24 @@ def versions_of(runtime: Runtime, contract: str) -> tuple[board.BoardVersion, ..
         return board.versions(tx, VERSIONS, contract).get(contract, ())
 
 
+def require_source(runtime: Runtime, tx: Session, name: str) -> None:
+    """Refuses a name that is no contract of the project and was never one.
+
+    Raises:
+        ConfigurationError: The message holds the nearest names.
+    """
+    require_known("contract", name, _known(runtime, tx), _HINT)
+
+
+def _known(runtime: Runtime, tx: Session) -> set[str]:
+    return {*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))}
+
+
 def _gathered(runtime: Runtime, only: str | None) -> tuple[Facts, ...]:
     with runtime.catalog.reading() as tx:
-        known = {*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))}
+        known = _known(runtime, tx)
         if only is not None:
-            require_known("contract", only, known, "Make one with `stemma contract new NAME --path '...'`.")
+            require_known("contract", only, known, _HINT)
         states, runs = board.states(tx, only), board.runs(tx, RUNS, only)
         live, waiting = board.live(tx, name=only), board.waiting(tx, only)
         newest, golden, alarms = board.versions(tx, 1, only), board.golden(tx, only), figures.alarms(tx)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from console.web.page import Action, Page
-from console.web.pages import corpus, source
+from console.web.pages import corpus, held, quarantine, source
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
     source.PAGE,
+    quarantine.PAGE,
+    held.PAGE,
 )
 
-ACTIONS: tuple[Action, ...] = ()
+ACTIONS: tuple[Action, ...] = held.ACTIONS

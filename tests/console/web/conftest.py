@@ -98,7 +98,7 @@ class Project:
 
 
 def build(folder: Path) -> Project:
-    """Makes the project: what is served, what is held and why, an answer that came back, a contract without documents."""
+    """Makes the project: what is served, what is held and why, an answer that came back, a contract never ingested."""
     project = Project(folder)
     project("init")
     for name in ("refunds.md", "policies/shipping.md"):
@@ -151,14 +151,15 @@ class Site:
     project: Project
     said: list[str] = field(default_factory=list)
 
-    def client(self, name: str = "Mara") -> httpx2.Client:
-        """Returns a client that is signed in, or one that is not for an empty name."""
-        client = httpx2.Client(base_url=self.url, follow_redirects=False, timeout=30)
-        if name:
-            form = {"name": name, "token": TOKEN, "next": ""}
-            answer = client.post("/sign-in", data=form, headers={"origin": self.url})
-            assert answer.status_code == 303, answer.text
-        return client
+    @contextlib.contextmanager
+    def client(self, name: str = "Mara") -> Iterator[httpx2.Client]:
+        """Gives a client that is signed in, or one that is not for an empty name."""
+        with httpx2.Client(base_url=self.url, follow_redirects=False, timeout=30) as client:
+            if name:
+                form = {"name": name, "token": TOKEN, "next": ""}
+                answer = client.post("/sign-in", data=form, headers={"origin": self.url})
+                assert answer.status_code == 303, answer.text
+            yield client
 
 
 @contextlib.contextmanager
