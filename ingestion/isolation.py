@@ -27,7 +27,7 @@ from corpus.settings import Settings
 from corpus.types import RawBlob
 from ingestion.cradle import Cradle, CradleError
 from ingestion.inspect import Inspection, Recipe
-from ingestion.sandbox import IDLE_EXIT, WALL_FACTOR, Answer, missing, packed, unpacked
+from ingestion.sandbox import IDLE_EXIT, WALL_FACTOR, Answer, Forged, answered, missing, packed
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -177,8 +177,12 @@ class _Worker:
                     answer += self._read(into, missing(answer))
                 elif not (unsent := self._write(out, unsent)):
                     poll.unregister(out)
-        answered: tuple[int, Answer, Any] = unpacked(answer)
-        return answered
+        try:
+            number, said, value = answered(answer)
+        except (Forged, TypeError, ValueError) as error:
+            self.end()
+            raise _Gone("crash", str(error)) from error
+        return number, said, value
 
     def _read(self, fd: int, size: int) -> bytes:
         try:

@@ -23,7 +23,8 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from enum import StrEnum
+from dataclasses import is_dataclass
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
@@ -61,6 +62,33 @@ class Answer(StrEnum):
     MISCONFIGURED = "misconfigured"
 
 
+_TYPES = frozenset({"corpus.types", "ingestion.inspect", "ingestion.repairs.edits"})
+_VALUES = frozenset(
+    {
+        *(("builtins", name) for name in ("frozenset", "set")),
+        *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
+        *(("ingestion.sandbox", name) for name in ("Answer", "_frozen")),
+    }
+)
+"""All that an answer can be made of beside texts, numbers, tuples and mappings: our frozen types, enums and these."""
+
+
+class Forged(Exception):
+    """A worker said what no worker of ours says."""
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what a worker says, which a document may have put there: makes values of our types, and calls nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _VALUES:
+            return super().find_class(module, name)
+        found = super().find_class(module, name) if module in _TYPES and "." not in name else None
+        if isinstance(found, type) and found.__module__ == module and (is_dataclass(found) or issubclass(found, Enum)):
+            return found
+        raise pickle.UnpicklingError(f"a worker may not send {module}.{name}")
+
+
 class _Pickler(pickle.Pickler):
     """Writes read-only mappings, which pickle alone does not."""
 
@@ -91,8 +119,21 @@ def missing(message: bytes | bytearray) -> int:
 
 
 def unpacked(message: bytes | bytearray) -> Any:
-    """Returns the value of a complete message."""
-    return pickle.loads(memoryview(message)[_LENGTH.size :])  # noqa: S301 - our own worker wrote it
+    """Returns the value of a complete message from the process that started this one."""
+    return pickle.loads(memoryview(message)[_LENGTH.size :])  # noqa: S301 - whoever starts a worker can do all it can
+
+
+def answered(message: bytes | bytearray) -> Any:
+    """Returns the value of a complete message from a worker; whatever it holds, nothing of it is run.
+
+    Raises:
+        Forged: It is none, or holds another type than answers are made of.
+    """
+    try:
+        return _Unpickler(io.BytesIO(memoryview(message)[_LENGTH.size :])).load()
+    except Exception as error:
+        said = str(error) if isinstance(error, pickle.UnpicklingError) else type(error).__name__
+        raise Forged(f"it sent what is no answer ({said[:200]})") from error
 
 
 def cradle(parent: int) -> None:

@@ -23,7 +23,7 @@ from corpus.settings import Settings
 from corpus.types import EMPTY, RawBlob
 from ingestion.inspect import Recipe, inspect
 from ingestion.isolation import Limits, Preparation, Workers, close_all, workers_for
-from ingestion.sandbox import IDLE_SECONDS, packed, peak_bytes, unpacked
+from ingestion.sandbox import IDLE_SECONDS, answered, packed, peak_bytes
 
 LIMITS = Limits(seconds=1, memory_mb=512, workers=2)
 PATIENT = Limits(seconds=30, memory_mb=512, workers=2)
@@ -181,7 +181,7 @@ def test_findings_of_default_detail_pass_the_pipe():
 
 @pytest.mark.parametrize("value", [EMPTY, MappingProxyType({"a": MappingProxyType({"b": 1})})])
 def test_read_only_mappings_pass_the_pipe_and_stay_read_only(value):
-    again = unpacked(packed(value))
+    again = answered(packed(value))
     assert (again, type(again)) == (value, MappingProxyType)
 
 
