@@ -25,7 +25,11 @@ NOTHING_NEW = frozenset({"unchanged", "empty", "held", "waiting-for-approval"})
 """What a release says of itself when no alias moved; then no asset is updated."""
 
 RETRYABLE = tuple(
-    f"corpus.errors.{name}" for name in ("SourceUnavailable", "TornRead", "ConcurrentRelease", "EmbedderUnavailable")
+    f"corpus.errors.{name}"
+    for name in (
+        *("SourceUnavailable", "TornRead", "ConcurrentRelease", "EmbedderUnavailable"),
+        *("StoreUnavailable", "CatalogUnavailable"),
+    )
 )
 """The errors whose `retryable` is set. Any other fails at once: trying again would only hide it for longer."""
 
