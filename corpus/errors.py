@@ -21,7 +21,10 @@ StemmaError
 ├── EvaluationStale         golden items whose evidence no longer holds                exit 1
 ├── EmbedderUnavailable     retryable: a model behind HTTP did not answer               exit 4
 ├── ContaminationAlarm      a served version whose searches find too much AI text      exit 1
+├── StoreError              a home that is full, or may not be written or read         exit 4
+│   └── StoreUnavailable    retryable: the place did not answer, or throttled
 └── CatalogError            the system of record refused or is unreachable            exit 4
+    └── CatalogUnavailable  retryable: the connection was lost, or others were writing
 
 A message names the bad value, the valid ones, and the next step. Trouble with one document is a
 `Decision`, not an exception that reaches an edge.
@@ -165,7 +168,25 @@ class ContaminationAlarm(StemmaError):
     """A served version whose searches find too much AI text, or text made of answers."""
 
 
+class StoreError(StemmaError):
+    """A home that is full, or that may not be written or read."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class StoreUnavailable(StoreError):
+    """The place of a home did not answer, or refused for now; the same call may work later."""
+
+    retryable = True
+
+
 class CatalogError(StemmaError):
     """The system of record refused the change or cannot be reached."""
 
     exit_code = EXIT_UNAVAILABLE
+
+
+class CatalogUnavailable(CatalogError):
+    """The connection to the system of record was lost, or others were writing; the same call may work later."""
+
+    retryable = True

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ from typing import IO, Any
 
 import fsspec
 
-from corpus.errors import ConfigurationError, DigestMismatch, SourceUnavailable
+from corpus.errors import ConfigurationError, DigestMismatch
+from corpus.outages import reading, told
 
 _SCRATCH = ".tmp"
 
@@ -56,9 +58,14 @@ class Store:
             raise ValueError(f"not a path inside a home: {name!r}")
         return f"{self.root}/{name}" if name else self.root
 
+    def _told(self) -> AbstractContextManager[None]:
+        """Turns the trouble of the place into `StoreError` and `StoreUnavailable`."""
+        return told(self.url, local=self.is_local)
+
     def exists(self, name: str) -> bool:
         """Returns whether a file or folder of that name is published."""
-        return bool(self.fs.exists(self.path(name)))
+        with self._told():
+            return bool(self.fs.exists(self.path(name)))
 
     def read_bytes(self, name: str) -> bytes:
         """Returns all bytes of a file.
@@ -72,8 +79,10 @@ class Store:
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """Opens a file for reading, seekable."""
-        with self.fs.open(self.path(name), "rb") as handle:
-            yield handle
+        with self._told():
+            handle = self.fs.open(self.path(name), "rb")
+        with handle:
+            yield handle if self.is_local else reading(handle, self.url)
 
     def names(self, folder: str, *, every: bool = False) -> tuple[str, ...]:
         """Returns the names directly inside a folder, sorted; empty if it does not exist.
@@ -82,8 +91,9 @@ class Store:
         """
         try:
             # Another process may have published since this one listed: never trust a listing cache.
-            self.fs.invalidate_cache()
-            entries = self.fs.ls(self.path(folder), detail=False)
+            with self._told():
+                self.fs.invalidate_cache()
+                entries = self.fs.ls(self.path(folder), detail=False)
         except FileNotFoundError:
             return ()
         names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in entries)
@@ -102,8 +112,9 @@ class Store:
         None where there is nothing, or where the store does not say.
         """
         try:
-            found = self.fs.find(self.path(name), detail=False) or [self.path(name)]
-            times = [self.fs.modified(path) for path in found]
+            with self._told():
+                found = self.fs.find(self.path(name), detail=False) or [self.path(name)]
+                times = [self.fs.modified(path) for path in found]
         except (FileNotFoundError, NotImplementedError, KeyError, IsADirectoryError):
             return None
         aware = [item.replace(tzinfo=UTC) if item.tzinfo is None else item.astimezone(UTC) for item in times]
@@ -147,9 +158,12 @@ class Store:
         digest = file_digest(local)
         if self._is_published(name, digest):
             return digest
-        if not self.is_local:
-            self.fs.put_file(str(local), self.path(name))
-        elif not _claim(local, Path(self.path(name))):
+        with self._told():
+            if not self.is_local:
+                self.fs.put_file(str(local), self.path(name))
+                return digest
+            claimed = _claim(local, Path(self.path(name)))
+        if not claimed:
             self._is_published(name, digest)
         return digest
 
@@ -160,14 +174,15 @@ class Store:
             SHA-256 of the bytes, hexadecimal.
         """
         digest = file_digest(local)
-        if not self.is_local:
-            self.fs.put_file(str(local), self.path(name))
-            return digest
-        target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sync_file(local)
-        local.replace(target)
-        _sync_folder(target.parent)
+        with self._told():
+            if not self.is_local:
+                self.fs.put_file(str(local), self.path(name))
+                return digest
+            target = Path(self.path(name))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync_file(local)
+            local.replace(target)
+            _sync_folder(target.parent)
         return digest
 
     def _is_published(self, name: str, digest: str) -> bool:
@@ -205,13 +220,14 @@ class Store:
         if self.exists(f"{name}/{last}") or (self.is_local and self.exists(name)):
             raise FileExistsError(f"{name} is already published in {self.url}")
         files = sorted(path for path in local.rglob("*") if path.is_file())
-        if self.is_local:
-            for path in files:
-                _sync_file(path)
-            self._rename_folder(name, local)
-            return
-        for path in sorted(files, key=lambda path: path.name == last):
-            self.fs.put_file(str(path), self.path(f"{name}/{path.relative_to(local).as_posix()}"))
+        with self._told():
+            if self.is_local:
+                for path in files:
+                    _sync_file(path)
+                self._rename_folder(name, local)
+                return
+            for path in sorted(files, key=lambda path: path.name == last):
+                self.fs.put_file(str(path), self.path(f"{name}/{path.relative_to(local).as_posix()}"))
 
     def _rename_folder(self, name: str, local: Path) -> None:
         target = Path(self.path(name))
@@ -228,11 +244,15 @@ class Store:
 
     def replace(self, name: str, data: bytes) -> None:
         """Writes a pointer atomically; the one operation that may change what a name holds."""
-        target = self.path(name)
-        if not self.is_local:
-            self.fs.pipe_file(target, data)  # one request: an opened file would be seen half written
-            return
-        folder = Path(target).parent
+        with self._told():
+            if self.is_local:
+                self._replace(Path(self.path(name)), data)
+            else:
+                self.fs.pipe_file(self.path(name), data)  # one request: an opened file would be seen half written
+
+    @staticmethod
+    def _replace(target: Path, data: bytes) -> None:
+        folder = target.parent
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".tmp-{uuid.uuid4().hex}"
         try:
@@ -248,7 +268,7 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Removes a file or a folder; nothing happens if it is not there."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), self._told():
             self.fs.rm(self.path(name), recursive=True)
 
     @contextlib.contextmanager
@@ -257,16 +277,17 @@ class Store:
 
         On a local home it lies inside the home, so that publishing is a rename.
         """
-        if self.is_local:
-            # Not mkdtemp: a folder that is published keeps its mode, and readers may be other users.
-            folder = Path(self.path(_SCRATCH)) / uuid.uuid4().hex
-            folder.mkdir(parents=True)
-        else:
-            folder = Path(tempfile.mkdtemp(prefix="stemma-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with told(self.url if self.is_local else tempfile.gettempdir(), local=True):
+            if self.is_local:
+                # Not mkdtemp: a folder that is published keeps its mode, and readers may be other users.
+                folder = Path(self.path(_SCRATCH)) / uuid.uuid4().hex
+                folder.mkdir(parents=True)
+            else:
+                folder = Path(tempfile.mkdtemp(prefix="stemma-"))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def local_file(self, name: str) -> Iterator[Path]:
@@ -283,7 +304,8 @@ class Store:
             return
         with self.scratch() as folder:
             path = folder / name.rsplit("/", 1)[-1]
-            self.fs.get_file(self.path(name), str(path))
+            with self._told():
+                self.fs.get_file(self.path(name), str(path))
             yield path
 
 
@@ -295,18 +317,17 @@ def open_store(url: str) -> Store:
 
     Raises:
         ConfigurationError: The protocol is unknown or its package is not installed.
-        SourceUnavailable: The place did not answer.
+        StoreError: The place refused, or did not answer.
     """
     try:
-        # Another machine may have published since: an object store's client must not answer from what it listed.
-        fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        with told(url, local="://" not in url):
+            # Another process publishes too: what was listed before says nothing about what is there now.
+            fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except (ValueError, ImportError) as error:
         raise ConfigurationError(
             f"home {url!r} cannot be opened: {error}. Use a folder, or an fsspec URL whose package "
             "is installed (s3:// needs s3fs)."
         ) from error
-    except OSError as error:
-        raise SourceUnavailable(f"home {url!r} did not answer: {error}") from error
     return Store(url=url, fs=fs, root=str(root).rstrip("/"))
 
 

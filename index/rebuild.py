@@ -1,8 +1,12 @@
-"""Rebuilds the catalog's version tables from what is in the home, which is the record of content."""
+"""Rebuilds the catalog's version tables from what is in the home, which is the record of content.
+
+A catalog that was lost gets its rows back. One that was restored from an older copy catches up: it learns of the
+versions that came since, and where their aliases are, as signed files say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -41,7 +45,8 @@ def rebuild_catalog(
 ) -> Rebuilt:
     """Adds the rows of every version and alias of an index that the catalog does not have.
 
-    Rows that are there are kept. An alias keeps its generation, so projections stay comparable.
+    Rows that are there are kept; that of an alias whose signed file is of a later generation catches up with it. An
+    alias keeps its generation, so projections stay comparable.
 
     Args:
         store: The home.
@@ -52,13 +57,14 @@ def rebuild_catalog(
         allow_unsigned: Accept versions without signature.
     """
     skipped: dict[str, str] = {}
-    pointers = tuple(_pointers(store, name, trust, skipped, allow_unsigned=allow_unsigned))
+    found_pointers = dict(_pointers(store, name, trust, skipped, allow_unsigned=allow_unsigned))
+    pointers = tuple(found_pointers)
     served = {pointer.version for pointer in pointers}
     check = partial(_check, store, name, trust, allow_unsigned)
     found = {number: _record(check, number, served, skipped) for number in version_numbers(store, name)}
     records = {number: record for number, record in found.items() if record is not None}
     kept = [pointer for pointer in pointers if _points_right(pointer, records, skipped)]
-    _write(catalog, name, records.values(), kept, actor)
+    _write(catalog, name, records.values(), {pointer: found_pointers[pointer] for pointer in kept}, actor)
     _restore_tombstones(store, catalog, name, trust, skipped)
     return Rebuilt(versions=tuple(records), aliases=tuple(pointer.alias for pointer in kept), skipped=skipped)
 
@@ -81,7 +87,8 @@ def _check(store: Store, name: str, trust: TrustStore, allow_unsigned: bool, num
 
 def _pointers(
     store: Store, name: str, trust: TrustStore, skipped: dict[str, str], *, allow_unsigned: bool
-) -> Iterable[AliasPointer]:
+) -> Iterable[tuple[AliasPointer, bool]]:
+    """Yields the aliases that hold, and whether a trusted key signed them."""
     for alias in alias_names(store, name):
         try:
             found = verified_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
@@ -89,7 +96,7 @@ def _pointers(
             skipped[alias] = str(error)
             continue
         if found is not None:
-            yield found[0]
+            yield found
 
 
 def _record(
@@ -113,13 +120,13 @@ def _points_right(pointer: AliasPointer, records: dict[int, VersionRecord], skip
 
 
 def _write(
-    catalog: Catalog, name: str, records: Iterable[VersionRecord], pointers: Iterable[AliasPointer], actor: str
+    catalog: Catalog, name: str, records: Iterable[VersionRecord], pointers: Mapping[AliasPointer, bool], actor: str
 ) -> None:
     with catalog.transaction() as tx:
         audit.lock(tx)
         for record in records:
             versions.add(tx, record)
-        for pointer in pointers:
+        for pointer, signed in pointers.items():
             # No move: the row is put back as it was, generation and all, or kept where it is.
             row = {
                 "name": name,
@@ -129,6 +136,13 @@ def _write(
                 "moved_at": datetime.fromisoformat(pointer.moved_at),
                 "actor": pointer.actor,
             }
-            if rows.insert_new(tx, AliasRow, row, key=("name", "alias")):
-                detail = {"to": pointer.version, "generation": pointer.generation}
+            before = versions.alias(tx, name, pointer.alias)
+            new = before is None and rows.insert_new(tx, AliasRow, row, key=("name", "alias"))
+            if new or (signed and versions.catch_up(tx, row)):
+                detail = {
+                    "from": before.number if before else None,
+                    "to": pointer.version,
+                    "generation": pointer.generation,
+                }
+                versions.set_state(tx, name, pointer.version, "released")
                 audit.append(tx, actor=actor, action="alias.restore", subject=f"{name}@{pointer.alias}", detail=detail)

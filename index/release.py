@@ -18,7 +18,7 @@ from corpus.ids import sha256_hex
 from corpus.storage import Store
 from index import layout
 from index.manifest import Manifest
-from index.pointer import AliasPointer, is_signed, read_pointer, version_numbers
+from index.pointer import AliasPointer, alias_names, is_signed, read_pointer, version_numbers
 from index.signing import Signer, TrustStore, sign_statement
 from index.tombstones import stored_sequence
 from index.verify import ALIASES_SIGNED, verify_version
@@ -173,6 +173,7 @@ def activate(  # noqa: PLR0913 - a move names all that it rests on
         ConcurrentRelease: Somebody else moved the alias first; nothing was changed.
     """
     _check_alias(name, alias)
+    require_current(store, catalog, name)
     if not store.exists(f"{layout.version_path(name, number)}/{layout.MANIFEST}"):
         raise ReleaseError(
             f"{name} {layout.version_name(number)} has no folder in {store.url}. See `stemma index list {name}` for "
@@ -195,6 +196,34 @@ def activate(  # noqa: PLR0913 - a move names all that it rests on
         versions.set_state(tx, name, number, "released")
     project_alias(store, catalog, state, signer)
     return state
+
+
+def require_current(store: Store, catalog: Catalog, name: str) -> None:
+    """Refuses to go on with a catalog that is older than the home, before anything is built or moved.
+
+    Raises:
+        ReleaseError: The file of an alias is ahead of its row; the message says what mends that.
+    """
+    for found in ahead(store, catalog, name):
+        with catalog.reading() as tx:
+            row = versions.alias(tx, name, found.alias)
+        raise ReleaseError(_behind(store, name, found, row.generation if row else 0))
+
+
+def ahead(store: Store, catalog: Catalog, name: str) -> tuple[AliasPointer, ...]:
+    """Returns the files of aliases that say more moves than the catalog knows; their signatures are not checked.
+
+    A move at work is none of them: the row comes first. So where there is one, the catalog was restored from an older
+    copy, or is another home's.
+    """
+    found: list[AliasPointer] = []
+    for alias in alias_names(store, name):
+        pointer = _readable_pointer(store, name, alias)
+        with catalog.reading() as tx:  # after the file was read: the row was there before it
+            row = versions.alias(tx, name, alias)
+        if pointer is not None and pointer.generation > (row.generation if row else 0):
+            found.append(pointer)
+    return tuple(found)
 
 
 def _check_alias(name: str, alias: str) -> None:
@@ -226,13 +255,13 @@ def project_alias(store: Store, catalog: Catalog, state: AliasState, signer: Sig
     """
     for _ in range(_PROJECTION_ATTEMPTS):
         wanted = replace(_pointer(catalog, state), tombstones=stored_sequence(store, state.name))
-        found = _readable_pointer(store, state)
+        found = _readable_pointer(store, state.name, state.alias)
         if found == wanted and (signer is None or is_signed(store, state.name, state.alias)):
             return wanted
         if found is not None and found.generation > wanted.generation:
             # Either we read the row before somebody moved it, or the catalog really is behind.
             if _pointer(catalog, state).generation == wanted.generation:
-                raise ReleaseError(_behind(store, state, found, wanted))
+                raise ReleaseError(_behind(store, state.name, found, wanted.generation))
             continue
         store.replace(layout.alias_path(state.name, state.alias), wanted.to_bytes(signer, state.name))
     raise ReleaseError(f"alias {state.alias!r} of {state.name!r} kept moving; run `stemma reconcile` when it rests.")
@@ -253,17 +282,17 @@ def _pointer(catalog: Catalog, state: AliasState) -> AliasPointer:
     )
 
 
-def _readable_pointer(store: Store, state: AliasState) -> AliasPointer | None:
+def _readable_pointer(store: Store, name: str, alias: str) -> AliasPointer | None:
     try:
-        return read_pointer(store, state.name, state.alias)
+        return read_pointer(store, name, alias)
     except IntegrityError:
         return None  # damaged: it is written again
 
 
-def _behind(store: Store, state: AliasState, found: AliasPointer, wanted: AliasPointer) -> str:
+def _behind(store: Store, name: str, found: AliasPointer, known: int) -> str:
     return (
-        f"alias {state.alias!r} of {state.name!r} in {store.url} is at generation {found.generation} "
-        f"({layout.version_name(found.version)}), ahead of the catalog's {wanted.generation} "
-        f"({layout.version_name(wanted.version)}). The catalog is older than the home, or belongs to another one: "
-        "check catalog_url, or rebuild the version tables from the manifests."
+        f"alias {found.alias!r} of {name!r} in {store.url} is at generation {found.generation} "
+        f"({layout.version_name(found.version)}), ahead of the catalog's {known}. The catalog is older than the home, "
+        "or belongs to another one: check catalog_url. If it was restored from an older copy, `stemma reconcile "
+        f"{name}` brings its versions and aliases up to what the home says."
     )

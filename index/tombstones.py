@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.errors import IntegrityError, SignatureInvalid
+from corpus.errors import IntegrityError, SignatureInvalid, StoreError
 from corpus.ids import canonical_json, sha256_hex, tomb_digest
 from corpus.storage import Store
 from index import layout
@@ -206,12 +206,12 @@ class Watch:
             if first:
                 raise
             return
-        except OSError as error:
+        except (OSError, StoreError) as error:
             self._bear(error)
             return
         self._known, self._stamp, self._looked, self._broken = found, stamp, time.monotonic(), None
 
-    def _bear(self, error: OSError) -> None:
+    def _bear(self, error: Exception) -> None:
         if not self._store.is_local and time.monotonic() - self._looked < GRACE_SECONDS:
             return
         self._broken = IntegrityError(

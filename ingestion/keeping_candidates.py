@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contracts.model import Contract
-from corpus.errors import GateFailed
+from corpus.errors import GateFailed, StoreError
 from corpus.types import utc_now
 from index import gates
 from index.candidates import keep_candidate, kept_candidates, plan_candidates, remove_candidate
@@ -39,7 +39,7 @@ def _keep(runtime: Runtime, contract: Contract, manifest: Manifest, folder: Path
     try:
         candidate = keep_candidate(runtime.store, manifest, folder)
         prune_candidates(runtime, contract)
-    except OSError as error:
+    except (OSError, StoreError) as error:
         return f"The candidate could not be kept: {error}."
     return f"The candidate is kept: look at it with `stemma index candidate show {name} {candidate}`."
 

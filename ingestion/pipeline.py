@@ -149,7 +149,8 @@ def _closing(runtime: Runtime, run_id: str) -> Iterator[None]:
         yield
     except BaseException as error:  # a defect and an interrupt end a run too; they go on from here
         with suppress(CatalogError), runtime.catalog.transaction() as tx:
-            if runs.get(tx, run_id) is not None:
+            found = runs.get(tx, run_id)
+            if found is not None and found.state == "running":  # one whose last commit got no answer may have succeeded
                 runs.finish(tx, run_id, state="failed", receipt={"error": str(error) or type(error).__name__})
         leave_figures(runtime)
         raise

@@ -57,6 +57,7 @@ def publish(
         IntegrityError: Stored files contradict each other.
     """
     name = candidate.contract.name
+    releases.require_current(runtime.store, runtime.catalog, name)
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     signer = load_signer(runtime.settings.signing_key)
     with runtime.store.scratch() as scratch:

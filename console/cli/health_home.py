@@ -150,9 +150,22 @@ def belonging(settings: Settings, catalog: Catalog, store: Store) -> str:
     strange = [problem for item in served if (problem := _strange(item, store))]
     unknown = [name for name in store.names("indexes") if name not in known and version_numbers(store, name)]
     strange += [f"{settings.home} has versions of {name!r}, of which the catalog knows none" for name in unknown]
+    strange += [problem for name in store.names("indexes") for problem in _behind(name, store, catalog)]
     if strange:
         raise Trouble("; ".join(strange))
     return f"{len(served)} aliases, each with its version in {settings.home}"
+
+
+def _behind(name: str, store: Store, catalog: Catalog) -> Iterator[str]:
+    """Yields the aliases that were moved on since the copy was taken that the catalog was restored from."""
+    from index.layout import version_name  # noqa: PLC0415 - as above
+    from index.release import ahead  # noqa: PLC0415
+
+    for pointer in ahead(store, catalog, name):
+        yield (
+            f"the home serves {name} {pointer.alias} -> {version_name(pointer.version)} and the catalog is at an "
+            f"earlier move: `stemma reconcile {name}` lets it catch up"
+        )
 
 
 def _strange(item: ServedFigures, store: Store) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-from corpus.errors import CatalogError, ConfigurationError
+from corpus.errors import CatalogError, CatalogUnavailable, ConfigurationError
 from corpus.ids import canonical_json
 
 # The newest migration; a test compares it with the migrations folder. Kept here so that checking the
@@ -27,6 +28,8 @@ from corpus.ids import canonical_json
 SCHEMA_REVISION = "0015"
 
 _BUSY_SECONDS = 30
+GUARD: ContextVar[Callable[[Session], None] | None] = ContextVar("stemma_guard", default=None)
+"""What a transaction asks before anything is changed: `corpus.catalog.exclusive` makes sure that its gate holds."""
 _READING = "stemma_reading"
 # Any fixed number will do; PostgreSQL's advisory locks are named by number.
 _UPGRADE_LOCK = 0x57E3A001
@@ -55,17 +58,24 @@ class Catalog:
         """Gives a session whose changes are committed together at the end, or not at all.
 
         Raises:
-            CatalogError: The database refused the change or cannot be reached.
+            CatalogError: The database refused the change.
+            CatalogUnavailable: The connection was lost, or somebody else wrote at the time.
         """
-        with _translated(self), Session(self.engine, autoflush=False) as session, session.begin():
+        told = _Told()
+        with _translated(self, told), Session(self.engine, autoflush=False) as session, session.begin():
+            guard = GUARD.get()
+            if guard is not None:
+                guard(session)
             yield session
+            told.committing = True
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
         """Gives a session that sees one state of the catalog, changes nothing and blocks no writer.
 
         Raises:
-            CatalogError: The database cannot be reached, or a change was tried.
+            CatalogError: A change was tried.
+            CatalogUnavailable: The database cannot be reached.
         """
         engine = self.engine.execution_options(**{_READING: True})
         with _translated(self), Session(engine, autoflush=False) as session, session.begin():
@@ -255,25 +265,65 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def answered(catalog: Catalog) -> contextlib.AbstractContextManager[None]:
+    """Turns what a database says within into our errors, for who has a connection of its own."""
+    return _translated(catalog)
+
+
+@dataclass(slots=True)
+class _Told:
+    """How far a transaction was: an error of the last step leaves open whether it was kept."""
+
+    committing: bool = False
+
+
 @contextlib.contextmanager
-def _translated(catalog: Catalog) -> Iterator[None]:
+def _translated(catalog: Catalog, told: _Told | None = None) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _refused(catalog, error.orig or error) from error
+        raise _refused(catalog, error.orig or error, committing=bool(told and told.committing)) from error
     except sqlite3.Error as error:  # from preparing a connection, where SQLAlchemy does not wrap it
         raise _refused(catalog, error) from error
 
 
-def _refused(catalog: Catalog, cause: BaseException) -> CatalogError:
+def _refused(catalog: Catalog, cause: BaseException, *, committing: bool = False) -> CatalogError:
     said = str(cause).strip() or type(cause).__name__
-    return CatalogError(f"{catalog!r} refused: {said.splitlines()[0]}. {_next_step(cause)}")
+    kind, step = _next_step(cause, committing=committing)
+    return kind(f"{catalog!r} refused: {said.splitlines()[0]}. {step}")
 
 
-def _next_step(cause: BaseException) -> str:
-    if "locked" in str(cause) or "deadlock" in str(cause):
-        return "Another process is writing; nothing was changed, run again when it is done."
-    # PEP 249: the database cannot be reached or opened. All else is about what was asked of it.
-    if type(cause).__name__ in ("OperationalError", "DatabaseError", "ConnectionTimeout"):
-        return "Check that catalog_url is right and the database can be reached, then run `stemma doctor`."
-    return "Nothing was changed. Run `stemma doctor`; if it finds nothing, report this as a bug."
+def _next_step(cause: BaseException, *, committing: bool) -> tuple[type[CatalogError], str]:
+    said = str(cause)
+    if "is full" in said or "No space left" in said:
+        return (
+            CatalogError,
+            "Nothing was changed. Make room on the disk of the catalog, then run the same command again.",
+        )
+    if "readonly" in said or "read-only" in said:
+        return CatalogError, "Nothing was changed. Let this user write the catalog, or mount its disk for writing."
+    if "locked" in said or "deadlock" in said or "could not serialize" in said:
+        return CatalogUnavailable, "Another process is writing; nothing was changed, run again when it is done."
+    if type(cause).__name__ not in _LOST:
+        return CatalogError, "Nothing was changed. Run `stemma doctor`; if it finds nothing, report this as a bug."
+    if committing:
+        return CatalogUnavailable, (
+            "The connection was lost while a change was being kept, so it may be there or not. Run the same command "
+            "again: what is there is found, and nothing is done twice."
+        )
+    kind = CatalogError if isinstance(cause, sqlite3.Error) else CatalogUnavailable
+    return kind, (
+        "Nothing was changed. Check that catalog_url is right and the database can be reached, then run `stemma "
+        "doctor`, and the same command again."
+    )
+
+
+_LOST = frozenset(
+    (
+        # PEP 249: the database cannot be reached or opened. All else is about what was asked of it.
+        *("OperationalError", "DatabaseError", "ConnectionTimeout", "InterfaceError"),
+        # psycopg's names of SQLSTATE 57P01 to 57P03 and class 08
+        *("AdminShutdown", "CrashShutdown", "CannotConnectNow", "ConnectionFailure", "ConnectionDoesNotExist"),
+        *("IdleInTransactionSessionTimeout", "TooManyConnections"),
+    )
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -142,6 +143,16 @@ def _swap(tx: Session, moved: AliasState, expected_generation: int | None) -> bo
     return swapped.first() is not None
 
 
+def catch_up(tx: Session, row: Mapping[str, Any]) -> bool:
+    """Puts an alias where its file says that it was moved to, if that was later; returns whether it was.
+
+    For a catalog that was restored from an older copy: no move, since it has happened already.
+    """
+    here = (AliasRow.name == row["name"], AliasRow.alias == row["alias"], AliasRow.generation < row["generation"])
+    changed = tx.execute(update(AliasRow).where(*here).values(**row).returning(AliasRow.generation))
+    return changed.first() is not None
+
+
 def _moved_first(wanted: AliasState, found: AliasState | None, expected: int | None) -> str:
     saw = f"generation {expected}" if expected is not None else "no such alias"
     now = f"generation {found.generation}, v{found.number:06d}, moved by {found.actor}" if found else "not there"
@@ -168,9 +179,12 @@ def require(tx: Session, name: str, number: int) -> VersionRecord:
 def served(tx: Session, name: str, alias: str) -> tuple[int, ...]:
     """Returns the versions that an alias was pointed to, in the order of the moves, as the audit log has them.
 
+    Where the catalog caught up with the home after it was restored, that counts as one.
+
     One that was built again since without an erased document is given under the number that it has now.
     """
-    statement = select(AuditRow.detail).where(AuditRow.action == "alias.move", AuditRow.subject == f"{name}@{alias}")
+    moved = AuditRow.action.in_(("alias.move", "alias.restore"))
+    statement = select(AuditRow.detail).where(moved, AuditRow.subject == f"{name}@{alias}")
     since = erasures.replacements(tx, name)
     moves = (int(detail["to"]) for detail in tx.execute(statement.order_by(AuditRow.number)).scalars())
     return tuple(since.get(number, number) for number in moves)

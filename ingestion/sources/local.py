@@ -20,6 +20,8 @@ from corpus.errors import ParseError, SourceGone, SourceUnavailable, TornRead
 from ingestion.sources.listing import Entry
 
 _SCHEME = "file://"
+# Times of files have the granularity of the kernel's timer: 1 to 10 ms (CONFIG_HZ 1000 to 100).
+_TICK_SECONDS = 0.02
 
 SETTLED_SECONDS = 2
 """Age that the last change of a file must have for its stamp to be kept: two changes within one tick of a file
@@ -100,7 +102,8 @@ class LocalPlace:
         """
         path = os.fsdecode(unquote_to_bytes(uri.removeprefix(_SCHEME)))
         last = ""
-        for _ in range(self.attempts):
+        for attempt in range(self.attempts):
+            time.sleep(_TICK_SECONDS if attempt else 0)
             data, moved = self._read_once(path, limit)
             digest = hashlib.sha256(data).hexdigest()
             if not moved or digest == last:
@@ -110,18 +113,19 @@ class LocalPlace:
 
     def _read_once(self, path: str, limit: int) -> tuple[bytes, bool]:
         try:
-            with Path(path).open("rb") as handle:
+            # Not to wait for the writer of a pipe that has taken the place of the file.
+            with open(path, "rb", opener=_without_waiting) as handle:
                 self._confine(handle.fileno(), path)
                 before = _signature(os.fstat(handle.fileno()))
                 data = handle.read(limit + 1)
                 after = _signature(os.fstat(handle.fileno()))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise SourceGone(f"{path} is no longer there. List the source again.") from error
         except OSError as error:
             raise SourceUnavailable(f"{path} cannot be read: {error.strerror}.") from error
         if len(data) > limit:
             raise too_large(after[0], limit)
-        return data, before != after or len(data) != after[0]
+        return data, before != after or len(data) != after[0] or _is_fresh(after)
 
     def _confine(self, descriptor: int, path: str) -> None:
         """Raises SourceGone where an open file lies outside the folder, by way of a link or otherwise."""
@@ -164,4 +168,15 @@ def _stamp(status: os.stat_result) -> str:
 
 
 def _signature(status: os.stat_result) -> tuple[int, int, int]:
+    if not stat.S_ISREG(status.st_mode):
+        raise FileNotFoundError("what has its name now is no file")
     return (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _is_fresh(signature: tuple[int, int, int]) -> bool:
+    """Whether a file was written so lately that another write may leave its time as it is: the kernel counts ticks."""
+    return abs(time.time_ns() - signature[1]) < _TICK_SECONDS * 1e9
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -17,9 +17,9 @@ from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
-from corpus.types import utc_now
 from index import layout
 from index.retention import plan_retention, remove_version
+from ingestion.clock import now_to_remove_by
 from ingestion.embedding import describe, vectors_path
 from ingestion.keeping_candidates import prune_candidates
 from ingestion.runtime import Runtime
@@ -61,7 +61,8 @@ def prune(runtime: Runtime, name: str, *, limits: Limits | None = None, dry_run:
     """
     contract = runtime.contract(name)
     spec = (limits or Limits()).over(contract.versions)
-    planned = _planned(runtime, name, spec) if spec else ()
+    now = now_to_remove_by(runtime, dry_run=dry_run)
+    planned = _planned(runtime, name, spec, now) if spec else ()
     leftovers = _leftovers(runtime, name)
     folders = [layout.version_path(name, number) for number in (*planned, *leftovers)]
     candidates = prune_candidates(runtime, contract, dry_run=True)
@@ -95,8 +96,8 @@ def _rule(spec: VersionRetention | None) -> str:
     return f"the newest {spec.versions} stay, and every one for {spec.days} days after it served"
 
 
-def _planned(runtime: Runtime, name: str, spec: VersionRetention) -> tuple[int, ...]:
-    since = utc_now() - timedelta(days=spec.days)
+def _planned(runtime: Runtime, name: str, spec: VersionRetention, now: datetime) -> tuple[int, ...]:
+    since = now - timedelta(days=spec.days)
     with runtime.catalog.reading() as tx:
         there = [version for version in versions.all_of(tx, name) if version.state != "retired"]
         pointed = {state.number for state in versions.aliases(tx, name)}
@@ -156,13 +157,14 @@ def gc(
     contract = runtime.contract(name)
     spec = (limits or Limits()).over(contract.versions)
     files: list[str] = []
+    now = now_to_remove_by(runtime, dry_run=dry_run)
     if spec is not None:
-        before = utc_now() - max(timedelta(days=spec.days), grace)
-        leaving = set(_planned(runtime, name, spec)) if dry_run else set()
+        before = now - max(timedelta(days=spec.days), grace)
+        leaving = set(_planned(runtime, name, spec, now)) if dry_run else set()
         files = _unneeded(runtime, contract, before, leaving, dry_run=dry_run)
     size = sum(_size(runtime, file) for file in files)
     if not dry_run:
-        collect(runtime, files, grace)
+        collect(runtime, files, now - grace)
     return Receipt(
         stage="gc",
         contract=name,

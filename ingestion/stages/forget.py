@@ -12,7 +12,7 @@ from corpus.catalog import answers, documents, forgotten
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
-from corpus.types import utc_now
+from ingestion.clock import now_to_remove_by
 from ingestion.keeping import Keeping
 from ingestion.runtime import Runtime
 
@@ -74,7 +74,7 @@ def prune(runtime: Runtime, *, dry_run: bool = False) -> Receipt:
     Raises:
         ContractError: A contract is invalid, so what it lets be kept is not known.
     """
-    now = utc_now()
+    now = now_to_remove_by(runtime, dry_run=dry_run)
     found, changed = _by_todays_terms(runtime, now, write=not dry_run)
     removed = 0
     while not dry_run:

@@ -2,25 +2,27 @@
 
 Files that no row refers to are collected once they are old enough that no run can still be writing
 them. Rows whose files are lost are taken back, so that the next ingest or re-embed makes them again. An
-alias projection that lags behind its row is written again.
+alias projection that lags behind its row is written again; a row that lags behind its signed projection, since the
+catalog was restored from an older copy, catches up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from corpus.catalog import documents, runs, segments, versions
 from corpus.ids import new_run_id
 from corpus.receipts import Receipt
-from corpus.types import utc_now
 from index import layout
 from index.pointer import is_signed, version_numbers
 from index.signing import load_signer
+from ingestion.clock import now_to_remove_by
 from ingestion.embedding import vectors_path
 from ingestion.erasure.left import complete_left
 from ingestion.erasure.receipt import restore_refusals
 from ingestion.observing import observed
+from ingestion.restoring import CaughtUp, catch_up, give_up_unfinished, lost_versions, pointed
 from ingestion.runtime import Runtime
 from ingestion.stages import tombstone
 from ingestion.stages.release import is_projected
@@ -43,19 +45,27 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
     Returns:
         A receipt whose outputs are the files collected (or that would be), and whose figures compare
         source and catalog (`listed`, `active`, `not_ingested`, `vanished`) and count what was mended:
-        `projections`, `lost_segments`, `lost_vectors` and `abandoned_runs`.
+        `projections`, `lost_segments`, `lost_vectors` and `abandoned_runs`. Only where there are any: versions whose
+        folders are gone (`lost_versions`); numbers that an upload took and did not fill (`unfinished_versions`); and
+        where the catalog was older than the home, what it caught up with (`restored_versions`, `restored_aliases`)
+        and how many of those versions came from runs that it has lost (`lost_runs`).
 
     Raises:
+        ConfigurationError: This machine's clock and the home's do not agree; nothing was changed.
+        ReleaseError: The file of an alias is ahead of the catalog, and cannot be believed.
         SourceUnavailable: The source cannot be listed completely.
     """
-    contract = runtime.contract(contract_name)
+    contract, now = runtime.contract(contract_name), now_to_remove_by(runtime, dry_run=dry_run)
+    caught = catch_up(runtime, contract_name, dry_run=dry_run)
     completed = 0 if dry_run else complete_left(runtime, contract_name)
     refusals = 0 if dry_run else restore_refusals(runtime, contract_name)
-    orphans = tuple(sorted(name for name in _unreferred(runtime, contract_name) if _is_old(runtime, name, grace)))
+    unreferred = _unreferred(runtime, contract_name)
+    orphans = tuple(sorted(name for name in unreferred if _is_old(runtime, name, now - grace)))
     lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
+    unfinished = give_up_unfinished(runtime, contract_name, now - grace, dry_run=dry_run)
     stale = _stale_aliases(runtime, contract_name, dry_run=dry_run)
-    abandoned = _close_abandoned(runtime, contract_name, grace, dry_run=dry_run)
-    collected = 0 if dry_run else collect(runtime, orphans, grace)
+    abandoned = _close_abandoned(runtime, contract_name, now - grace, dry_run=dry_run)
+    collected = 0 if dry_run else collect(runtime, orphans, now - grace)
     listed = {ref.doc_id for ref in source_of(contract, runtime.settings).list()}
     with runtime.catalog.reading() as tx:
         states = documents.states(tx, contract_name)
@@ -77,10 +87,22 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
             "lost_segments": lost_segments,
             "lost_vectors": lost_vectors,
             "abandoned_runs": abandoned,
+            **_rare(caught, unfinished, lost_versions(runtime, contract_name)),
             **({"erasures_completed": completed} if completed else {}),
             **({"refusals_restored": refusals} if refusals else {}),
         },
     )
+
+
+def _rare(caught: CaughtUp, unfinished: Sequence[int], lost: Sequence[int]) -> dict[str, int | float | str]:
+    figures: dict[str, int | float | str] = {
+        "restored_versions": len(caught.versions),
+        "restored_aliases": len(caught.aliases),
+        "lost_runs": caught.lost_runs,
+        "unfinished_versions": len(unfinished),
+        "lost_versions": ", ".join(layout.version_name(number) for number in lost),
+    }
+    return {name: value for name, value in figures.items() if value}
 
 
 def _forget_lost(runtime: Runtime, contract: str, *, dry_run: bool) -> tuple[int, int]:
@@ -101,11 +123,11 @@ def _forget_lost(runtime: Runtime, contract: str, *, dry_run: bool) -> tuple[int
     return lost_segments, lost_vectors
 
 
-def collect(runtime: Runtime, orphans: Sequence[str], grace: timedelta) -> int:
+def collect(runtime: Runtime, orphans: Sequence[str], before: datetime) -> int:
     """Removes files, looking once more at each: a run may have come to refer to it, or adopted it; returns how many."""
     collected = 0
     for name in orphans:
-        if not _is_referred(runtime, name) and _is_old(runtime, name, grace):
+        if not _is_referred(runtime, name) and _is_old(runtime, name, before):
             runtime.store.remove(name)
             collected += 1
     return collected
@@ -123,10 +145,10 @@ def _stale_aliases(runtime: Runtime, name: str, *, dry_run: bool) -> int:
     return len({state.alias for state in (*stale, *unsigned)}) + behind
 
 
-def _close_abandoned(runtime: Runtime, contract: str, grace: timedelta, *, dry_run: bool) -> int:
+def _close_abandoned(runtime: Runtime, contract: str, before: datetime, *, dry_run: bool) -> int:
     """Closes the rows of runs that were killed, or that an orchestrator gave up."""
     with runtime.catalog.transaction() as tx:
-        left = runs.unfinished(tx, contract, utc_now() - grace)
+        left = runs.unfinished(tx, contract, before)
         for run in () if dry_run else left:
             runs.finish(tx, run.run_id, state="failed", receipt={"error": "abandoned: killed, or given up"})
     return len(left)
@@ -141,7 +163,8 @@ def _unreferred(runtime: Runtime, contract: str) -> Iterator[str]:
         *(f"staging/{name}" for name in runtime.store.names("staging")),
         *(f".tmp/{name}" for name in runtime.store.names(".tmp")),
     ]
-    return (name for name in candidates if not _is_referred(runtime, name))
+    served = pointed(runtime, contract)
+    return (name for name in candidates if name not in served and not _is_referred(runtime, name))
 
 
 def _files(runtime: Runtime, space: str) -> Iterator[str]:
@@ -162,6 +185,6 @@ def _is_referred(runtime: Runtime, name: str) -> bool:
     return False
 
 
-def _is_old(runtime: Runtime, name: str, grace: timedelta) -> bool:
+def _is_old(runtime: Runtime, name: str, before: datetime) -> bool:
     modified = runtime.store.modified_at(name)
-    return modified is not None and utc_now() - modified > grace
+    return modified is not None and modified < before

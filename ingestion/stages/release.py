@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import IO
 
 from contracts.model import Contract
@@ -17,6 +18,7 @@ from corpus.catalog.records import AliasState, RunRecord, VersionRecord
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.receipts import Counts, Receipt
 from corpus.storage import Store
+from corpus.types import utc_now
 from index import layout
 from index.pointer import read_pointer
 from ingestion.candidate import Candidate
@@ -156,7 +158,9 @@ def _recognises_the_same(runtime: Runtime, candidate: Candidate, served: Version
 
     Only segments that are newer than the version can say so; mostly there is none.
     """
-    newer = {segment.segment_id for segment in candidate.segments if segment.created_at > served.created_at}
+    # A version of the future was stamped by a clock that was ahead: every segment may be newer.
+    since = served.created_at if served.created_at <= utc_now() else datetime.min.replace(tzinfo=UTC)
+    newer = {segment.segment_id for segment in candidate.segments if segment.created_at > since}
     wanted = {item.revision_id: item.segment_id for item in candidate.active if item.segment_id in newer}
     if not wanted:
         return True
