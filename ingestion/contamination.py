@@ -30,6 +30,7 @@ from index.contamination_gate import contamination as gate
 from index.manifest import GateResult, Manifest
 from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore
+from index.tombstones import Watch
 from index.unsealed import open_built
 from ingestion.candidate import Candidate
 from ingestion.embedding import open_embedder
@@ -134,8 +135,9 @@ def contamination_gate(runtime: Runtime, candidate: Candidate, built: Built, dra
         return ()
     asked = questions_for(runtime, candidate.contract)
     embedder = open_embedder(runtime, candidate.space)
+    watch = Watch(runtime.store, draft.name, TrustStore.from_folder(runtime.settings.trusted_keys))
     with (built.folder / layout.CHUNKS).open("rb") as handle:
-        after = _measured(open_built(built, draft), embedder, handle, asked, (limits.k,))
+        after = _measured(open_built(built, draft, watch), embedder, handle, asked, (limits.k,))
     before = None
     if limits.max_exposure_rise is not None and candidate.served is not None:
         before = measure_version(runtime, candidate.served, asked, (limits.k,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO
@@ -29,6 +29,7 @@ from index.judging import Bound, judge
 from index.manifest import Manifest
 from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore
+from index.tombstones import Watch
 from index.unsealed import open_built
 from ingestion.embedding import open_embedder
 from ingestion.evidence import Opened, Passages, pin_items
@@ -104,13 +105,63 @@ def published(runtime: Runtime, version: VersionRecord) -> Subject:
     return Subject(name=version.name, reader=reader, embedder=embedder, opened=opened)
 
 
-def unpublished(name: str, embedder: Embedder, built: Built, draft: Manifest) -> Subject:
-    """Opens a candidate; arguments as in `index.unsealed.open_built`."""
+def unpublished(runtime: Runtime, embedder: Embedder, built: Built, draft: Manifest) -> Subject:
+    """Opens a candidate as readers will see it, tombstones included.
+
+    Args:
+        runtime: The project.
+        embedder: Its model.
+        built: Its files.
+        draft: The manifest that they would get.
+
+    Raises:
+        IntegrityError: The tombstones do not hold.
+    """
+    watch = Watch(runtime.store, draft.name, TrustStore.from_folder(runtime.settings.trusted_keys))
 
     def opened(file: str) -> AbstractContextManager[IO[bytes]]:
         return (built.folder / _FILES[file]).open("rb")
 
-    return Subject(name=name, reader=open_built(built, draft), embedder=embedder, opened=opened)
+    return Subject(name=draft.name, reader=open_built(built, draft, watch), embedder=embedder, opened=opened)
+
+
+class Asked:
+    """What versions answered in one release: its gate, and what is kept of it afterwards, ask the same questions.
+
+    A result is taken again only where all that it rests on is the same: what is inside the version, the items, what
+    they are bound to, and how many hits count. It lives as long as one release; what the catalog says of documents
+    meanwhile (relations, tombstones) counts from its first look on.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[object, Evaluated] = {}
+
+    def evaluate(
+        self,
+        runtime: Runtime,
+        identity: str,
+        opening: Callable[[], Subject],
+        items: Sequence[GoldenItem],
+        spec: EvaluationSpec,
+        bound: Mapping[str, Bound],
+        *,
+        edited: frozenset[str] = frozenset(),
+    ) -> Evaluated:
+        """Evaluates a version, or returns what it answered before; arguments beside these two are those of `evaluate`.
+
+        Args:
+            runtime: The project.
+            identity: `index.manifest.Manifest.identity` of the version.
+            opening: Opens it, if that is needed.
+            items: The items.
+            spec: How it is evaluated.
+            bound: What items are bound to.
+            edited: Items that are bound under another question or evidence.
+        """
+        key = (identity, spec, tuple(items), frozenset(bound.items()), edited)
+        if key not in self._known:
+            self._known[key] = evaluate(runtime, opening(), items, spec, bound, edited=edited)
+        return self._known[key]
 
 
 def evaluate(

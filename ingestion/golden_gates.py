@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 from contracts.evaluation import EvaluationSpec, GoldenGate
 from corpus.catalog import evaluations
-from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError, FingerprintMismatch
 from index import golden_gate
 from index.build import Built
@@ -20,12 +19,14 @@ from index.judging import Bound
 from index.manifest import GateResult, Manifest
 from ingestion.candidate import Candidate
 from ingestion.embedding import open_embedder
-from ingestion.evaluating import Evaluated, bound_of, evaluate, published, unpublished
+from ingestion.evaluating import Asked, Evaluated, Subject, bound_of, published, unpublished
 from ingestion.golden import golden_items
 from ingestion.runtime import Runtime
 
 
-def golden_gates(runtime: Runtime, candidate: Candidate, built: Built, draft: Manifest) -> tuple[GateResult, ...]:
+def golden_gates(
+    runtime: Runtime, candidate: Candidate, built: Built, draft: Manifest, asked: Asked
+) -> tuple[GateResult, ...]:
     """Judges a candidate by the contract's gate `golden`; nothing where the contract has none.
 
     Args:
@@ -33,6 +34,7 @@ def golden_gates(runtime: Runtime, candidate: Candidate, built: Built, draft: Ma
         candidate: What would be published.
         built: Its files.
         draft: The manifest that they would get.
+        asked: Keeps what both versions answered, for what comes after the release.
 
     Raises:
         ConfigurationError: The golden set cannot be read.
@@ -47,33 +49,40 @@ def golden_gates(runtime: Runtime, candidate: Candidate, built: Built, draft: Ma
     bound = bound_of(records, items)
     before = None
     if candidate.served is not None:
-        served = _served(runtime, candidate.served, items, spec, bound, edited)
+        served = _served(runtime, candidate, items, bound, edited, asked)
         before, bound = served.results, {**_provisional(served, candidate.served.number), **bound}
-    subject = unpublished(candidate.contract.name, open_embedder(runtime, candidate.space), built, draft)
-    after = evaluate(runtime, subject, items, spec, bound, edited=edited).results
+
+    def opening() -> Subject:
+        return unpublished(runtime, open_embedder(runtime, candidate.space), built, draft)
+
+    after = asked.evaluate(runtime, draft.identity, opening, items, spec, bound, edited=edited).results
     return golden_gate.golden_gates(_limits(gate, spec), before, after)
 
 
 def _served(
     runtime: Runtime,
-    version: VersionRecord,
+    candidate: Candidate,
     items: Sequence[GoldenItem],
-    spec: EvaluationSpec,
     bound: Mapping[str, Bound],
     edited: frozenset[str],
+    asked: Asked,
 ) -> Evaluated:
     """Evaluates the version that serves; where its model is gone, its stored results stand in for items they cover."""
+    version, spec = candidate.served, candidate.contract.evaluation
+    assert version is not None  # noqa: S101 - for the type checker; it is called where one serves
     try:
-        return evaluate(runtime, published(runtime, version), items, spec, bound, edited=edited)
+        return asked.evaluate(
+            runtime, version.identity, lambda: published(runtime, version), items, spec, bound, edited=edited
+        )
     except (ConfigurationError, FingerprintMismatch):
         with runtime.catalog.reading() as tx:
             stored = evaluations.latest(tx, version.name, [version.number]).get(version.number)
         if stored is None or stored.k != spec.k:
             raise
         results = [ItemResult.from_json(item) for item in stored.report["results"]]
-        asked = {(item.id, item.digest) for item in items if item.id in bound}
+        covered = {(item.id, item.digest) for item in items if item.id in bound}
         return Evaluated(
-            results=tuple(result for result in results if (result.id, result.digest) in asked), pins={}, rivals={}
+            results=tuple(result for result in results if (result.id, result.digest) in covered), pins={}, rivals={}
         )
 
 

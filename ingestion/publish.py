@@ -26,6 +26,7 @@ from ingestion.canaries import stored_canaries
 from ingestion.candidate import Candidate
 from ingestion.contamination import contamination_gate
 from ingestion.cutover import inherited, parity_gates
+from ingestion.evaluating import Asked
 from ingestion.golden_gates import golden_gates
 from ingestion.keeping_candidates import require_passed
 from ingestion.migrating import arrived
@@ -36,7 +37,7 @@ from ingestion.waiting import WAITING
 
 
 def publish(
-    runtime: Runtime, candidate: Candidate, *, run_id: str, alias: str, reason: str, force: bool
+    runtime: Runtime, candidate: Candidate, *, run_id: str, alias: str, reason: str, force: bool, asked: Asked
 ) -> tuple[VersionRecord, str]:
     """Builds a candidate, judges it, and makes it what an alias points to.
 
@@ -47,6 +48,7 @@ def publish(
         alias: The alias to move.
         reason: Why, for the audit log.
         force: Let a version pass that shrank, or that changes corpus and embedder at once.
+        asked: Keeps what versions answered to golden questions.
 
     Returns:
         The version's row, and `published`, or `waiting-for-approval` where the alias was not moved.
@@ -62,7 +64,7 @@ def publish(
     signer = load_signer(runtime.settings.signing_key)
     with runtime.store.scratch() as scratch:
         built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
-        manifest = _judged(runtime, candidate, built, run_id=run_id, force=force)
+        manifest = _judged(runtime, candidate, built, asked, run_id=run_id, force=force)
         require_passed(runtime, candidate.contract, manifest, built.folder)
         orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
         if orphan is None:
@@ -153,7 +155,9 @@ def _spec(runtime: Runtime, candidate: Candidate) -> BuildSpec:
     )
 
 
-def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str, force: bool) -> Manifest:
+def _judged(
+    runtime: Runtime, candidate: Candidate, built: Built, asked: Asked, *, run_id: str, force: bool
+) -> Manifest:
     """Returns the manifest with what every gate found in it."""
     facts = _circumstances(runtime, candidate, run_id)
     draft = manifest_of(built, facts)
@@ -167,7 +171,7 @@ def _judged(runtime: Runtime, candidate: Candidate, built: Built, *, run_id: str
             *results,
             canary_gate(runtime, candidate),
             *contamination_gate(runtime, candidate, built, draft),
-            *golden_gates(runtime, candidate, built, draft),
+            *golden_gates(runtime, candidate, built, draft, asked),
         )
     return manifest_of(built, facts, results)
 

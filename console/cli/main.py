@@ -6,6 +6,7 @@ typo and an ingest with nothing to do answer at once.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ from console.cli import eval as evaluation
 from console.cli.command import Answer, DebugOption, JsonOption, ProjectOption, share, show
 from console.cli.edge import guarded
 from console.cli.session import Session
+from corpus.logs import PACKAGES
 
 EPILOG = """
 \b
@@ -130,6 +132,14 @@ def root(
     return Answer(result, json)
 
 
+def _say_once() -> None:
+    """Keeps Python from printing the bare message of a record that nobody handles: the command says what failed."""
+    for name in PACKAGES:
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line.
 
@@ -142,6 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    _say_once()
 
     def run() -> int:
         outcome = app(args=words, prog_name="stemma", standalone_mode=False)

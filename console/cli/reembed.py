@@ -80,11 +80,16 @@ def reembed(
     from ingestion import pipeline  # noqa: PLC0415
 
     receipt = pipeline.reembed(runtime, name, model=model, mode=mode, rate=rate, progress=session.progress())
-    follow = {
-        "waiting-for-approval": f"stemma index approvals {name}",
-        "held": f"stemma index release {name} --model {receipt.key} --force --reason '...'",
-    }.get(str(receipt.figures["status"]), f"stemma index diff {name}" + ("" if mode == "cutover" else " live shadow"))
-    return Result(data={**receipt.to_json(), "next": follow}, view=render.receipt)
+    status, target = str(receipt.figures["status"]), model or runtime.contract(name).embedder.model
+    return Result(data={**receipt.to_json(), "next": _follow(name, status, target, mode)}, view=render.receipt)
+
+
+def _follow(name: str, status: str, model: str, mode: str) -> str:
+    if status == "waiting-for-approval":
+        return f"stemma index approvals {name}"
+    if status == "held":
+        return f"stemma index release {name} --model {model} --force --reason '...'"
+    return f"stemma index diff {name}" + ("" if mode == "cutover" else " live shadow")
 
 
 def _again(name: str, model: str | None, mode: str, rate: str | None) -> str:

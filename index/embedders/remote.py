@@ -103,8 +103,8 @@ def _batched(client: EndpointClient) -> Callable[[list[str]], Vectors]:
 def _asked(client: EndpointClient, parts: list[list[str]], ask: Callable[[list[str]], Vectors]) -> Vectors:
     """Asks for the vectors of some parts, as many at once as the endpoint is declared to take, and puts them in order.
 
-    Where one fails for good nothing more is sent: those that are under way end, the others are not begun, and of several
-    that failed the first in order is raised.
+    Where one fails for good nothing more is sent: those that are under way end, the others are not begun, and of
+    several that failed the first in order is raised.
     """
     most = min(client.endpoint.in_flight, len(parts))
     if most == 1:

@@ -24,7 +24,7 @@ from index.evaluation import Change, ItemResult, compare
 from index.evidence import State
 from index.golden import GoldenItem
 from ingestion.aliases import alias_state
-from ingestion.evaluating import Evaluated, bound_of, evaluate, published
+from ingestion.evaluating import Asked, Evaluated, bound_of, evaluate, published
 from ingestion.evaluationreport import Binding, Evaluation, Point, Rebase, point_of
 from ingestion.golden import golden_items
 from ingestion.runtime import Runtime
@@ -65,7 +65,13 @@ def bind(runtime: Runtime, name: str, *, version: int | None = None, alias: str 
 
 
 def run(
-    runtime: Runtime, name: str, *, version: int | None = None, against: int | None = None, alias: str = "live"
+    runtime: Runtime,
+    name: str,
+    *,
+    version: int | None = None,
+    against: int | None = None,
+    alias: str = "live",
+    asked: Asked | None = None,
 ) -> Evaluation:
     """Evaluates a version, compares it with an earlier one, and keeps the result.
 
@@ -77,6 +83,7 @@ def run(
         version: Number of the version; None takes what `alias` points to.
         against: Number of the version to compare with; None takes the one that it follows, where it is known.
         alias: The alias, where no version is given.
+        asked: What versions answered in the release that this comes after; None asks all of it now.
 
     Raises:
         ConfigurationError: As in `bind`, or nothing is known of the version to compare with.
@@ -87,10 +94,12 @@ def run(
     record = _version(runtime, name, version, alias)
     if against == record.number:
         raise ConfigurationError(f"{layout.version_name(record.number)} cannot be compared with itself: name another.")
-    found = _evaluated(runtime, contract, items, record)
+    asked = asked or Asked()
+    found = _evaluated(runtime, contract, items, record, asked)
     bound_now = _bind_new(runtime, record, items, found)
     other = _other(runtime, record, against)
-    change = _change(runtime, contract, items, other, found.results, named=against is not None) if other else None
+    named = against is not None
+    change = _change(runtime, contract, items, other, found.results, asked, named=named) if other else None
     made = Evaluation(
         name=name,
         number=record.number,
@@ -138,7 +147,7 @@ def rebase(
             f"index {name!r} has no golden item {', '.join(unknown)}. See them with `stemma eval show {name}`."
         )
     record = _version(runtime, name, version, alias)
-    found = _evaluated(runtime, contract, known, record)
+    found = _evaluated(runtime, contract, known, record, Asked())
     states = {result.id: result.state for result in found.results}
     chosen = [item for item in known if (item.id in items if items else states[item.id] is not State.VALID)]
     stands = [item for item in chosen if all(pin.stands for pin in found.pins[item.id])]
@@ -216,7 +225,9 @@ def watch(runtime: Runtime, contract_name: str, *, alias: str = "live") -> Recei
     return _receipt(contract_name, alias, found.number, found.figures())
 
 
-def after_release(runtime: Runtime, contract: Contract, version: VersionRecord) -> dict[str, int | float | str]:
+def after_release(
+    runtime: Runtime, contract: Contract, version: VersionRecord, asked: Asked
+) -> dict[str, int | float | str]:
     """Evaluates a version that has just been released, and returns figures for the receipt of its run.
 
     The release stands whatever is found here, so what cannot be evaluated is said in the figures and not raised.
@@ -225,11 +236,12 @@ def after_release(runtime: Runtime, contract: Contract, version: VersionRecord) 
         runtime: The project.
         contract: The contract.
         version: The version.
+        asked: What it and the version before answered when gates asked them.
     """
     try:
         if not golden_items(runtime, contract):
             return {}
-        return run(runtime, contract.name, version=version.number).figures()
+        return run(runtime, contract.name, version=version.number, asked=asked).figures()
     except StemmaError as error:
         return {"golden_evaluation": f"not made: {error}"}
 
@@ -260,17 +272,29 @@ def _version(runtime: Runtime, name: str, number: int | None, alias: str) -> Ver
 
 
 def _other(runtime: Runtime, record: VersionRecord, against: int | None) -> VersionRecord | None:
-    """Returns the version to compare with: the one that is named, or the one that it follows."""
-    wanted = against if against is not None else record.manifest.get("previous")
-    return None if wanted is None else _version(runtime, record.name, int(wanted), "")
+    """Returns the version to compare with: the one that is named, or the one that it follows, if it is known."""
+    if against is not None:
+        return _version(runtime, record.name, against, "")
+    followed = record.manifest.get("previous")
+    with runtime.catalog.reading() as tx:
+        return None if followed is None else versions.get(tx, record.name, int(followed))
 
 
-def _evaluated(runtime: Runtime, contract: Contract, items: Sequence[GoldenItem], record: VersionRecord) -> Evaluated:
+def _evaluated(
+    runtime: Runtime, contract: Contract, items: Sequence[GoldenItem], record: VersionRecord, asked: Asked
+) -> Evaluated:
     """Evaluates a version against the bindings; binds nothing."""
     known = _bindings(runtime, record.name)
     edited = frozenset(item.id for item in items if item.id in known and known[item.id].digest != item.digest)
-    subject = published(runtime, record)
-    return evaluate(runtime, subject, items, contract.evaluation, bound_of(known, items), edited=edited)
+    return asked.evaluate(
+        runtime,
+        record.identity,
+        lambda: published(runtime, record),
+        items,
+        contract.evaluation,
+        bound_of(known, items),
+        edited=edited,
+    )
 
 
 def _bind_new(
@@ -305,13 +329,14 @@ def _change(
     items: Sequence[GoldenItem],
     other: VersionRecord,
     after: Sequence[ItemResult],
+    asked: Asked,
     *,
     named: bool,
 ) -> Change | None:
     """Compares with another version: asked now, or by its stored results if it or its model is gone."""
     try:
         if runtime.store.exists(f"{layout.version_path(other.name, other.number)}/{layout.MANIFEST}"):
-            return compare(other.number, _evaluated(runtime, contract, items, other).results, after)
+            return compare(other.number, _evaluated(runtime, contract, items, other, asked).results, after)
     except (ConfigurationError, FingerprintMismatch):
         pass  # its model cannot be loaded any more
     with runtime.catalog.reading() as tx:

@@ -80,18 +80,20 @@ def release(
         return _receipt(candidate, run_id, "unchanged", candidate.served)
     if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served, alias):
         return _receipt(candidate, run_id, "held", candidate.served)
-    from ingestion.publish import publish, release_waiting  # noqa: PLC0415 - faiss loads only where there is work
+    from ingestion.evaluating import Asked  # noqa: PLC0415 - faiss loads only where there is work
+    from ingestion.publish import publish, release_waiting  # noqa: PLC0415 - as above
     from ingestion.stages.evaluation import after_release  # noqa: PLC0415 - as above
 
     waiting = None if force else waiting_for(runtime, candidate, alias, is_unchanged)
     if waiting is not None:
         return _receipt(candidate, run_id, release_waiting(runtime, waiting, alias, reason), waiting)
     progress.start("releasing", 1)
-    version, status = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force)
+    asked = Asked()
+    version, status = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force, asked=asked)
     progress.advance()
     progress.done()
     receipt = _receipt(candidate, run_id, status, version)
-    return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version)})
+    return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version, asked)})
 
 
 @observed("release", begins=True, ends=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from serving import serving
 
+from corpus.receipts import Receipt
 from index.embedders.registry import load_embedder
+from ingestion import pipeline
 
 NAME = "handbook"
 SHADOW = ("--model", "all-MiniLM-L6-v2", "--mode", "shadow")
@@ -54,3 +58,21 @@ def test_giving_up_is_logged_and_needs_something_to_give_up(ingested: Any) -> No
     assert "Under way: none" in refused.err
     ingested("reembed", NAME, *SHADOW, "--rate", "1000 chunks/s")
     assert "Under way: none" in ingested("reembed", NAME, *SHADOW, "--abandon", code=2).err, "it is finished"
+
+
+def test_a_cut_over_that_does_not_move_live_says_how_it_gets_there(ingested: Any, monkeypatch: Any) -> None:
+    def stopped(status: str) -> str:
+        done = Receipt(stage="reembed", contract=NAME, run_id="r", key=NAME, figures={"status": status})
+        monkeypatch.setattr(pipeline, "reembed", lambda *_given, **_named: done)
+        return str(ingested.json("reembed", NAME)["next"])
+
+    assert stopped("held") == f"stemma index release {NAME} --model wordllama-256 --force --reason '...'"
+    assert stopped("waiting-for-approval") == f"stemma index approvals {NAME}"
+    assert stopped("published") == f"stemma index diff {NAME}"
+
+
+def test_a_refusal_is_said_once_and_not_logged_before(ingested: Any) -> None:
+    command = [sys.executable, "-m", "console.cli.main", "index", "release", NAME, "--force"]
+    refused = subprocess.run(command, cwd=ingested.folder, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: a forced release needs a reason")

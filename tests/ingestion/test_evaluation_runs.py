@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from laws.handbook import NAME, Project, real_texts
 
-from corpus.catalog import audit, evaluations, versions
+from corpus.catalog import audit, embedders, evaluations, versions
 from corpus.errors import ConfigurationError, EvaluationStale, GateFailed
 from index.evidence import State
+from index.rebuild import rebuild_catalog
 from index.retention import remove_version
+from index.signing import TrustStore
+from ingestion import embedding, evaluating
 from ingestion.stages import evaluation as stage
 from ingestion.stages import release
 
@@ -342,6 +345,41 @@ def test_a_release_whose_questions_find_less_is_refused_and_the_alias_stays(proj
     project.set(items, gate="{maxRecallDrop: off, maxMrrDrop: off, maxSliceDrop: 1}", version="1.2.0")
     project.ingest()
     assert project.live() == 2
+
+
+def test_a_release_with_a_gate_asks_each_version_once(project: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.start(gate="{maxInvalid: 1}")
+    real, asked = evaluating.pin_items, []
+
+    def counted(*given: Any) -> Any:
+        asked.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(evaluating, "pin_items", counted)
+    project.write("shipping", SHIPPING.replace("Rotterdam", "Antwerp"))
+    figures = project.ingest().figures
+    assert (project.live(), len(asked)) == (2, 2)
+    kept = stage.show(project.runtime, NAME)["results"]
+    fresh = stage.run(project.runtime, NAME)
+    assert kept == [item.to_json() for item in fresh.results], "what was passed on is what is asked anew"
+    assert (len(asked), fresh.figures() | figures) == (4, figures | fresh.figures())
+
+
+def test_a_version_that_followed_one_which_nobody_knows_is_evaluated_alone(project: Golden, tmp_path: Path) -> None:
+    project.start()
+    project.write("more", REFUNDS.replace("Refunds", "Returns"))
+    project.ingest()
+    remove_version(project.runtime.store, NAME, 1)
+    project.settings = project.settings.model_copy(update={"catalog_url": f"sqlite:///{tmp_path}/new.db"})
+    project.upgrade()
+    trust = TrustStore.from_folder(project.settings.trusted_keys)
+    rebuild_catalog(project.runtime.store, project.runtime.catalog, NAME, trust, actor="ann")
+    with project.runtime.catalog.transaction() as tx:
+        embedders.register(tx, embedding.describe(project.runtime, project.model, None))
+    found = stage.run(project.runtime, NAME)
+    assert (found.number, found.change, found.holding) == (2, None, 4)
+    with pytest.raises(ConfigurationError, match="has no version 1"):
+        stage.run(project.runtime, NAME, against=1)
 
 
 def test_a_gate_over_items_that_all_lost_their_evidence_fails(project: Golden) -> None:
