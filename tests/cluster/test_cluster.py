@@ -241,7 +241,7 @@ def test_the_index_is_whole(story: Story, stemma: Callable[..., Any]) -> None:
     )
     with story.runtime.catalog.reading() as tx:
         active = {item.doc_id for item in documents.active(tx, NAME)}
-        states = Counter(run.state for run in runs.recent(tx, 50))
+        states = Counter(run.state for run in runs.recent(tx, NAME, 50))
     story.promise(
         "the version holds exactly the documents that the catalog calls active",
         f"{len(active)} active documents; runs: {dict(states)}",
