@@ -6,14 +6,14 @@ BIN    := $(VENV)/bin
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports bench docs clean
+.PHONY: help setup demo test cluster-test check lint types imports bench docs clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,c2pa,console,langchain,llamaindex,openlineage,postgres,s3,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,c2pa,celery,console,langchain,llamaindex,openlineage,postgres,s3,dev]'
 	@touch $@
 
 setup: $(VENV)/.ready ## Make the virtual environment from constraints.txt
@@ -23,6 +23,9 @@ demo: $(VENV)/.ready ## Ingest real documents through Airflow twice, change the 
 
 test: $(VENV)/.ready ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+cluster-test: $(VENV)/.ready ## PostgreSQL, Redis, S3, Celery and two workers; two of them are killed at work
+	$(BIN)/python -m pytest tests/cluster -q -s
 
 lint: $(VENV)/.ready ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -73,9 +73,9 @@ class Settings(BaseSettings):
         default=1_000_000, ge=1, description="Bytes of documents in one shard, the unit of parallel work."
     )
     max_shards: int = Field(
-        default=4096,
+        default=1000,
         ge=1,
-        description="Shards of one run; more work makes larger ones. At most Airflow's `[core] max_map_length`.",
+        description="Shards of one run; more work makes larger ones. At most Airflow's `[core] max_map_length`, 1024.",
     )
     max_shard_bytes: int = Field(
         default=64_000_000, ge=1, description="Largest shard that `max_shards` may ask for: a task holds one in memory."

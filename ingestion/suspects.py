@@ -31,6 +31,8 @@ from ingestion.sandbox import WALL_FACTOR
 from ingestion.snapshot import Entry
 
 FOLDER = "attempts"
+DEADLY = 9
+"""Exit status of `ingestion.trial` for a document that needs more memory than the container has left."""
 _START_SECONDS = 300.0
 """For a trial to load what it needs, on a machine that is busy."""
 
@@ -131,4 +133,4 @@ def _is_deadly(settings: Settings, contract: str, run_id: str, shard: str, doc_i
             trial.communicate(json.dumps(asked).encode(), _START_SECONDS + settings.inspect_seconds * WALL_FACTOR)
         except subprocess.TimeoutExpired:
             trial.kill()
-    return trial.returncode < 0
+    return trial.returncode < 0 or trial.returncode == DEADLY

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from console.cli import health_pool
 from console.cli.checks import Check
 from corpus.settings import Settings
 
@@ -32,9 +33,11 @@ class AirflowKeys:
         place: The file, or `the environment` where there is none.
         file: Section to key to value.
         environment: Variables of this process.
+        home: Where Airflow keeps what nobody told it to keep elsewhere.
     """
 
     place: str
+    home: Path
     file: Mapping[str, Mapping[str, str]]
     environment: Mapping[str, str]
 
@@ -59,6 +62,7 @@ def find(environment: Mapping[str, str] | None = None) -> AirflowKeys | None:
         parser.read(path, "utf-8")
     return AirflowKeys(
         place=str(path) if path.is_file() else "the environment",
+        home=home,
         file={section: dict(parser.items(section)) for section in parser.sections()},
         environment=variables,
     )
@@ -74,7 +78,8 @@ def checks(settings: Settings, environment: Mapping[str, str] | None = None) -> 
         return
     if keys is None:
         return
-    found = [*_secrets(keys), *_places(keys, settings), *_load(keys, settings)]
+    found = [*_secrets(keys), *_places(keys, settings), *_load(keys, settings), *_mapping(keys, settings)]
+    found += health_pool.checks(keys.get("database", "sql_alchemy_conn", f"sqlite:///{keys.home}/airflow.db"), settings)
     yield from found
     if not found:
         yield Check(name="airflow keys", status="ok", found=f"{keys.place}: secrets, folder, port and load agree")
@@ -168,8 +173,25 @@ def _load(keys: AirflowKeys, settings: Settings) -> Iterator[Check]:
         yield Check(name="airflow parallelism", status="warn", found=found, next=step)
 
 
-def _memory_mb() -> int:
+def _mapping(keys: AirflowKeys, settings: Settings) -> Iterator[Check]:
+    most = keys.get("core", "max_map_length", "1024")
+    if most.isdecimal() and int(most) < settings.max_shards:
+        found = f"[core] max_map_length is {most}, and a run may have {settings.max_shards} shards (max_shards)"
+        step = f"Set [core] max_map_length to {settings.max_shards} or more, or max_shards to {most} or less."
+        yield Check(name="airflow max_map_length", status="fail", found=found, next=step)
+
+
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
+
+
+def _memory_mb(container: Path = _CONTAINER) -> int:
+    """Returns the memory of the machine, or of the container that this process is in; 0 where nobody says."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     except (ValueError, OSError):
-        return 0
+        machine = 0
+    try:
+        limit = container.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return machine
+    return min(machine or int(limit), int(limit) // 2**20) if limit.isdecimal() else machine

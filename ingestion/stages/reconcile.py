@@ -161,6 +161,7 @@ def _unreferred(runtime: Runtime, contract: str) -> Iterator[str]:
         *(f"vectors/{space}/{name}" for space in runtime.store.names("vectors") for name in _files(runtime, space)),
         *(layout.version_path(contract, number) for number in version_numbers(runtime.store, contract)),
         *(f"staging/{name}" for name in runtime.store.names("staging")),
+        *(f"attempts/{name}" for name in runtime.store.names("attempts")),
         *(f".tmp/{name}" for name in runtime.store.names(".tmp")),
     ]
     served = pointed(runtime, contract)

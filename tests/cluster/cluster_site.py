@@ -19,6 +19,7 @@ from cluster_processes import Machine, boot, free_port, wait_until
 HEAD = ("api-server", "dag-processor", "triggerer", "scheduler")
 SILENT_SECONDS = 15
 """After so many seconds without a heartbeat a task counts as lost; Airflow's default is 300."""
+POOL = "stemma_embed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class ClusterSite(AirflowSite):
             "STEMMA_CATALOG_URL": on.catalog,
             "STEMMA_HOME": on.home,
             "STEMMA_LOG_FORMAT": "json",
+            "STEMMA_EMBED_POOL": POOL,
+            "STEMMA_RUN_DEADLINE_MINUTES": "0.05",
             "PYTHONPATH": str(REPOSITORY),
         }  # fmt: skip
 
@@ -148,6 +151,14 @@ class Cluster:
         )
         return "\n".join(task_errors(site, dag_id, run_id) for site in logs)
 
+    def said(self, words: str) -> list[str]:
+        """Returns the lines with some words in the logs of all machines."""
+        found = []
+        for log in self.disks.rglob("*.log"):
+            with log.open(encoding="utf-8", errors="replace") as lines:
+                found += [line for line in lines if words in line]
+        return found
+
     def stop(self) -> None:
         """Ends all machines."""
         for machine in self.machines[::-1]:
@@ -195,6 +206,7 @@ def running_cluster(disks: Path, image: Path, services: Services, workers: tuple
     )  # fmt: skip
     lay_disk(disks / "setup", image)
     site.run("db", "migrate")
+    site.run("pools", "set", POOL, "2", "tasks that embed")
     cluster = Cluster(site=site, disks=disks, image=image, api=AirflowApi(site.url))
     try:
         for name in workers:

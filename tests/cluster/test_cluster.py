@@ -8,7 +8,6 @@ for byte.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -242,7 +241,7 @@ def test_the_index_is_whole(story: Story, stemma: Callable[..., Any]) -> None:
     )
     with story.runtime.catalog.reading() as tx:
         active = {item.doc_id for item in documents.active(tx, NAME)}
-        states = Counter(run.state for run in runs.recent(tx, 50))
+        states = Counter(run.state for run in runs.recent(tx, NAME, 50))
     story.promise(
         "the version holds exactly the documents that the catalog calls active",
         f"{len(active)} active documents; runs: {dict(states)}",
@@ -262,6 +261,18 @@ def test_the_index_answers(story: Story) -> None:
         f"{[(round(hit.score, 2), hit.doc_id) for hit in hits]}",
         kept=f"{name}.md" in {hit.doc_id for hit in hits},
     )
+
+
+def test_a_run_that_takes_too_long_was_reported(story: Story) -> None:
+    words = f"contract '{NAME}' (owner docs-team): run {story.ran[INGEST]} of {INGEST} has not ended 0.05 minutes after"
+    eventually("the deadline alert", lambda: bool(story.cluster.said(words)), 60)
+    story.promise("the deadline alert names contract, owner and run", words, kept=True)
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_cluster(story: Story, stemma: Callable[..., Any]) -> None:
+    found = stemma(story, "doctor", "--skip-models")["checks"]
+    failed = [f"{check['name']}: {check['found']}" for check in found if check["status"] == "fail"]
+    story.promise("stemma doctor finds nothing that cannot work", f"{len(found)} checks, {failed}", kept=not failed)
 
 
 def test_no_task_left_anything_on_the_disk_of_its_machine(story: Story) -> None:
@@ -289,14 +300,10 @@ def stemma(store: dict[str, str]) -> Callable[..., Any]:
     """Runs one `stemma` command as a process of its own, on the cluster's home and catalog; returns its JSON."""
 
     def run(story: Story, *words: str) -> Any:
-        settings = story.runtime.settings
-        own = {
-            "STEMMA_PROJECT": str(story.cluster.image), "STEMMA_HOME": settings.home,
-            "STEMMA_CATALOG_URL": settings.catalog_url, "PYTHONPATH": str(Path(__file__).parents[2]),
-        }  # fmt: skip
+        own = {"STEMMA_PROJECT": str(story.cluster.image)}
         done = subprocess.run(
             [sys.executable, "-m", "console.cli.main", *words, "--json"],
-            env={**os.environ, **own}, capture_output=True, text=True, check=False,
+            env=story.cluster.site.environment() | own, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.stdout, done.stderr
         return json.loads(done.stdout)

@@ -277,6 +277,7 @@ def test_sound_keys_of_airflow(project: Any, monkeypatch: pytest.MonkeyPatch) ->
          "airflow API port", "fail", "8099"),
         ({"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}, "airflow executor", "fail", "SQLite"),
         ({"AIRFLOW__CORE__PARALLELISM": "9999"}, "airflow parallelism", "warn", "9999 tasks at once"),
+        ({"AIRFLOW__CORE__MAX_MAP_LENGTH": "500"}, "airflow max_map_length", "fail", "1000 shards"),
     ],
 )  # fmt: skip
 def test_keys_of_airflow_that_do_not_work(
@@ -288,6 +289,38 @@ def test_keys_of_airflow_that_do_not_work(
     assert says in check.found
     assert check.next
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("slots", "status", "says"),
+    [(None, "fail", "no pool of that name"), (0, "fail", "no slots"), (2, "", ""), (-1, "", "")],
+)
+def test_the_pool_of_tasks_that_embed(project: Any, tmp_path: Path, slots: int | None, status: str, says: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "airflow.db")) as database, database:
+        database.execute("CREATE TABLE slot_pool (pool TEXT, slots INTEGER)")
+        if slots is not None:
+            database.execute("INSERT INTO slot_pool VALUES ('embedding', ?)", [slots])
+    settings = load_settings(project.folder, embed_pool="embedding")
+    found = list(health_airflow.checks(settings, SOUND | {"AIRFLOW_HOME": str(tmp_path)}))
+    [check] = found
+    assert (check.name, check.status) == ("airflow pool" if status else "airflow keys", status or "ok")
+    assert says in check.found
+    assert bool(check.next) == bool(status)
+
+
+def test_a_pool_that_nobody_can_look_at(project: Any, tmp_path: Path) -> None:
+    settings = load_settings(project.folder, embed_pool="embedding")
+    [check] = health_airflow.checks(settings, SOUND | {"AIRFLOW_HOME": str(tmp_path)})
+    assert (check.name, check.status, "not known" in check.found) == ("airflow pool", "warn", True)
+
+
+def test_the_memory_of_a_container_counts(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    whole = health_airflow._memory_mb(tmp_path / "none")
+    limit.write_text("268435456\n")
+    assert health_airflow._memory_mb(limit) == 256
+    limit.write_text("max\n")
+    assert health_airflow._memory_mb(limit) == whole > 256
 
 
 def test_keys_are_read_from_airflow_cfg_and_secrets_are_not_shown(project: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from laws.handbook import NAME, Project
 
 from corpus.types import Outcome
-from ingestion import staging
+from ingestion import staging, trial
 from ingestion.stages import acquire, admit, relate, settle, stage
 from ingestion.suspects import FOLDER, Attempt
 
@@ -37,6 +37,9 @@ class Deadly:
         if "poison" in document.text:
             os.kill(parent_of(os.getppid()), signal.SIGKILL)
             signal.pause()
+        if "greed" in document.text:
+            taken = bytearray(700_000_000)
+            taken[::4096] = b"x" * len(taken[::4096])
         return ()
 '''
 ASSESS = """
@@ -113,3 +116,31 @@ def test_a_machine_that_just_died_costs_no_document_its_place(project: Project, 
     done = attempt(project, plugin, "run-1", shard)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["indexed"] == 3
+
+
+def test_a_trial_takes_no_more_memory_than_its_container_has_left(project: Project, tmp_path: Path) -> None:
+    limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
+    assert trial.left_mb(2048, tmp_path) == 2048
+    limit.write_text("max\n")
+    used.write_text("500000000\n")
+    assert trial.left_mb(2048, tmp_path) == 2048
+    limit.write_text("2500000000\n")
+    assert trial.left_mb(2048, tmp_path) == 1400
+    used.write_text("2400000000\n")
+    assert trial.left_mb(2048, tmp_path) == 256
+
+
+def test_a_document_that_the_container_has_no_memory_for_is_deadly(project: Project, tmp_path: Path) -> None:
+    """A real document that takes what it can get; without the container's limit its own limit is enough."""
+    project.write("greedy", "# Pumps\n\n" + "Some greed stands among ordinary words of a manual. " * 20)
+    [shard] = acquire.acquire(project.runtime, NAME, "run-1").outputs
+    (tmp_path / "memory.max").write_text("600000000\n")
+    (tmp_path / "memory.current").write_text("100000000\n")
+    asked = {
+        "settings": {**project.settings.model_dump(mode="json"), "inspect_memory_mb": 1024}, "contract": NAME,
+        "run_id": "run-1", "shard": shard, "doc_id": "greedy.md", "path": [],
+    }  # fmt: skip
+    assert not trial.try_out(asked, tmp_path)
+    assert trial.try_out(asked, tmp_path / "no container")
+    harmless = staging.read_shard(project.runtime.store, "run-1", shard)[0].ref.doc_id
+    assert trial.try_out({**asked, "doc_id": harmless}, tmp_path)
