@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test cluster-test check lint types imports bench docs clean
+.PHONY: help setup demo test cluster-test check lint types imports bench docs fuzz audit-deps clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,6 +47,12 @@ bench: $(VENV)/.ready ## Run the benchmarks (minutes); each prints ratios agains
 
 docs: $(VENV)/.ready ## Generate the reference pages
 	$(BIN)/python docs/reference/generate.py
+
+fuzz: $(VENV)/.ready ## Feed what reads foreign bytes with mutations; FUZZ='manifest 600' for one reader, ten minutes
+	PYTHONPATH=.:tests $(BIN)/python tests/security/fuzz.py $(FUZZ)
+
+audit-deps: ## Look the pins of constraints.txt up in the public vulnerability database; needs a network and pip-audit
+	pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(AUDIT_ARGS)
 
 clean: ## Remove the environment and everything generated
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

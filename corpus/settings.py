@@ -21,6 +21,8 @@ from corpus.endpoints import NAME, Endpoint
 from corpus.errors import ConfigurationError
 
 PROJECT_FILE = "stemma.toml"
+KEY_VARIABLE = "env:"
+"""Before the name of the environment variable that holds the signing key."""
 
 
 def _login() -> str:
@@ -46,7 +48,8 @@ class Settings(BaseSettings):
     )
     contracts: Path = Field(default=Path("contracts"), description="Folder of *.odcs.yaml contracts.")
     signing_key: Path = Field(
-        default=Path("keys/stemma-signing.pem"), description="Ed25519 private key (PEM, mode 0600) that signs versions."
+        default=Path("keys/stemma-signing.pem"),
+        description="Ed25519 private key that signs versions: a PEM file of mode 0600, or env:NAME for a variable.",
     )
     trusted_keys: Path = Field(
         default=Path("keys/trusted"), description="Folder of public keys (*.pub, PEM) whose signatures readers accept."
@@ -137,6 +140,11 @@ class Settings(BaseSettings):
         description="Addresses or networks of the reverse proxies whose console_user_header is believed.",
     )
 
+    @property
+    def key_in_environment(self) -> bool:
+        """Whether the signing key is in a variable and not in a file."""
+        return str(self.signing_key).startswith(KEY_VARIABLE)
+
     def locate(self, place: str) -> str:
         """Returns a folder or URL as it is meant: a relative folder starts at the project."""
         if "://" in place:
@@ -146,6 +154,10 @@ class Settings(BaseSettings):
     @field_validator("contracts", "signing_key", "trusted_keys", "c2pa_anchors", mode="after")
     @classmethod
     def _under_project(cls, value: Path, info: Any) -> Path:
+        if "PRIVATE KEY" in str(value):
+            raise ValueError("holds a key itself, which would be logged: name a file, or env:NAME for a variable")
+        if str(value).startswith(KEY_VARIABLE) and info.field_name == "signing_key":
+            return value
         project: Path = info.data.get("project", Path())
         return value if value.is_absolute() else project / value
 

@@ -98,7 +98,7 @@ def read_json_objects(path: Path) -> list[dict[str, Any]]:
 def _load(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"model file {path.name!r} in {path.parent} is not readable JSON: {error}") from error
 
 

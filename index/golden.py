@@ -109,7 +109,7 @@ def _lines(text: str) -> Iterator[tuple[str, Any]]:
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield f"line {number}", error
 
 
@@ -118,7 +118,7 @@ def _listed(text: str, name: str) -> Iterator[tuple[str, Any]]:
 
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"golden items in {name} are not YAML: {' '.join(str(error).split())}.") from error
     if isinstance(value, Mapping) and set(value) == {"items"}:
         value = value["items"]

@@ -317,7 +317,7 @@ class Manifest:
         """
         try:
             value = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise IntegrityError(f"manifest is not JSON: {error}. Restore the version, or roll back.") from error
         if not isinstance(value, dict):
             raise IntegrityError(f"manifest is a JSON {type(value).__name__}, not an object.")

@@ -67,7 +67,7 @@ class AliasPointer:
         try:
             said = json.loads(data)
             pointer = cls(**(predicate_of(data)["pointer"] if "payload" in said else said))
-        except (ValueError, TypeError, KeyError, SignatureInvalid) as error:
+        except (ValueError, TypeError, KeyError, RecursionError, SignatureInvalid) as error:
             raise IntegrityError(
                 f"alias file is damaged: {error}. Run `stemma reconcile` to write it again."
             ) from error
@@ -152,7 +152,7 @@ def is_signed(store: Store, name: str, alias: str) -> bool:
 def _is_signed(data: bytes) -> bool:
     try:
         said: Any = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(said, dict) and "payload" in said
 

@@ -67,7 +67,7 @@ def _load(path: Path) -> dict[str, dict[str, int]]:
         found: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path} cannot be read as what a reader remembers: {error}. Restore it.") from error
     right = isinstance(found, dict) and all(
         isinstance(entry, dict) and all(type(number) is int for number in entry.values()) for entry in found.values()

@@ -42,6 +42,8 @@ Signer: TypeAlias = CryptoSigner
 """A loaded private key."""
 
 _PRIVATE_MODE = 0o600
+_VARIABLE = "env:"  # corpus.settings.KEY_VARIABLE; the reader, which loads this module, loads no settings
+_MOST_KEY_BYTES = 65_536
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -102,19 +104,7 @@ def load_signer(path: Path) -> Signer:
     Raises:
         ConfigurationError: The key is missing, readable by others, or no unencrypted ed25519 key.
     """
-    try:
-        data, mode = path.read_bytes(), path.stat().st_mode
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"signing key {path} does not exist. Run `stemma init` to make one, or set signing_key."
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(f"signing key {path} cannot be read: {error}.") from error
-    if mode & _OTHERS:
-        raise ConfigurationError(
-            f"signing key {path} has mode {stat.S_IMODE(mode):04o}: others can read it. Run `chmod 600 {path}`; if "
-            "it was exposed, make a new one."
-        )
+    data = _of_variable(str(path)[len(_VARIABLE) :]) if str(path).startswith(_VARIABLE) else _of_file(path)
     try:
         key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -122,6 +112,38 @@ def load_signer(path: Path) -> Signer:
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigurationError(f"signing key {path} is {type(key).__name__}; versions are signed with ed25519.")
     return CryptoSigner(key)
+
+
+def _of_variable(name: str) -> bytes:
+    text = os.environ.get(name, "")
+    if not text.strip():
+        raise ConfigurationError(
+            f"the environment variable {name}, which signing_key names, is not set. Set it to the PEM of the key."
+        )
+    return text.replace("\\n", "\n").encode("utf-8", "replace")  # many stores of secrets keep one line
+
+
+def _of_file(path: Path) -> bytes:
+    """Returns what is in the file of a key; its mode is that of the very file that is read, links followed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as handle:
+            status = os.fstat(handle.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ConfigurationError(f"signing key {path} is no file. Set signing_key to a PEM file.")
+            data = handle.read(_MOST_KEY_BYTES)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"signing key {path} does not exist. Run `stemma init` to make one, or set signing_key."
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"signing key {path} cannot be read: {error}.") from error
+    if status.st_mode & _OTHERS:
+        raise ConfigurationError(
+            f"signing key {path} has mode {stat.S_IMODE(status.st_mode):04o}: others can read it. Run `chmod 600 "
+            f"{path}`; if it was exposed, make a new one."
+        )
+    return data
 
 
 def sign_statement(
@@ -186,7 +208,7 @@ def predicate_of(envelope: bytes) -> dict[str, Any]:
     """
     try:
         predicate = json.loads(_parse(envelope).payload)["predicate"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SignatureInvalid(f"what was signed is no in-toto statement: {error!r}.") from error
     if not isinstance(predicate, dict):
         raise SignatureInvalid("what was signed says nothing: its predicate is no object.")
@@ -225,7 +247,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 def _parse(envelope: bytes) -> Envelope:
     try:
         return Envelope.from_dict(json.loads(envelope))
-    except (ValueError, KeyError, TypeError, AttributeError, DsseError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DsseError) as error:
         raise SignatureInvalid(f"the signature is no DSSE envelope: {error!r}. Restore it, or roll back.") from error
 
 
@@ -252,7 +274,7 @@ def _statement(envelope: Envelope, kind: str) -> dict[str, str]:
         statement = json.loads(envelope.payload)
         kinds = (envelope.payload_type, statement["_type"], statement["predicateType"])
         pairs = [(subject["name"], subject["digest"]["sha256"]) for subject in statement["subject"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SignatureInvalid(f"what was signed is no in-toto statement: {error!r}.") from error
     if kinds != (PAYLOAD_TYPE, STATEMENT_TYPE, kind):
         raise SignatureInvalid(f"what was signed is {kinds}, not {(PAYLOAD_TYPE, STATEMENT_TYPE, kind)}.")

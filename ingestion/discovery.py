@@ -26,6 +26,8 @@ PROJECT_FILE = "stemma.toml"
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_DEPTH = 100
+"""Contracts are nested some ten deep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -90,18 +92,31 @@ def setting(name: str, default: str, environ: Mapping[str, str] | None = None) -
 
 def _stub(path: Path) -> ContractStub | None:
     try:
-        document = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - it is the safe loader, in C
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError):
+        text = path.read_text("utf-8")
+        _refuse_deep(text)
+        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is the safe loader, in C
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError):
         return None
-    if not isinstance(document, dict) or not _NAME.match(str(document.get("name", ""))):
+    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(name, str) or not _NAME.match(name):
         return None
+    version = document.get("version", "")
     return ContractStub(
-        name=str(document["name"]),
-        version=str(document.get("version", "")),
+        name=name,
+        version=str(version) if isinstance(version, str | int | float) else "",
         path=path,
         schedule=next(_schedules(document.get("slaProperties")), None),
         owner=_owner(document.get("team")),
     )
+
+
+def _refuse_deep(text: str) -> None:
+    """Raises ValueError for nesting that would end this process: PyYAML's compiled half composes by recursion in C."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            raise ValueError(f"nested deeper than {_MOST_DEPTH}")
 
 
 def _owner(team: Any) -> str:

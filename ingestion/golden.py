@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
+
 from contracts.model import Contract, GoldenQuestion
 from corpus.errors import ConfigurationError
 from index.golden import Evidence, GoldenItem, read_items, unique_items
 from ingestion.runtime import Runtime
+
+_MOST_BYTES = 100_000_000
 
 
 def golden_items(runtime: Runtime, contract: Contract) -> tuple[GoldenItem, ...]:
@@ -42,12 +48,30 @@ def _stated(question: GoldenQuestion) -> GoldenItem | None:
 
 
 def _filed(runtime: Runtime, contract: Contract) -> tuple[GoldenItem, ...]:
-    path = runtime.settings.project / contract.evaluation.golden
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = _text(runtime.settings.project, contract.evaluation.golden)
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"the golden items of contract {contract.name!r} cannot be read: {contract.evaluation.golden} ({error}). "
-            "Put the file there, or mend ragEvaluation.golden; relative paths start at the project folder."
+            "Put the file there, or mend ragEvaluation.golden; it has to be a file inside the project folder."
         ) from error
     return read_items(text, contract.evaluation.golden)
+
+
+def _text(project: Path, name: str) -> str:
+    """Returns the text of a file that a contract names: a file of the project, and no link out of it.
+
+    Raises:
+        ValueError: It is none, or too large, or not UTF-8.
+        OSError: It cannot be read.
+    """
+    path = (project / name).resolve()
+    if not path.is_relative_to(project.resolve()):
+        raise ValueError("it is outside the project folder")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise ValueError("it is no file")
+        data = handle.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES} bytes")
+    return data.decode("utf-8-sig")

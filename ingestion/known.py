@@ -25,6 +25,7 @@ from provenance.statistics.fit import Known
 
 _KEYS = ("domain", "group", "generator", "language")
 _LINES = (".jsonl", ".jsonl.gz")
+_MOST_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,11 @@ def _read(path: Path, human: bool, max_bytes: int, unread: Counter[str]) -> Iter
 
 def _lines(path: Path, human: bool, unread: Counter[str]) -> Iterator[Known]:  # noqa: FBT001
     try:
-        data = path.read_bytes()
-        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).split(b"\n")  # U+2028 ends no line
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as handle:
+            data = handle.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ConfigurationError(f"{path} has more than {_MOST_BYTES} bytes, unpacked. Split it.")
+        lines = data.split(b"\n")  # U+2028 ends no line
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}.") from error
     for line in lines:

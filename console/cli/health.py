@@ -141,6 +141,8 @@ def _catalog(settings: Settings) -> str:
 
 def _signing_key(settings: Settings) -> Check:
     path = settings.signing_key
+    if settings.key_in_environment:
+        return attempt("signing key", "Set the variable to the PEM of the key.", lambda: _signer(path))
     if not path.exists():
         step = "stemma init makes one; or copy the key that keys/trusted trusts. Reading needs none."
         return Check(name="signing key", status="warn", found=f"{path} does not exist", next=step)
@@ -152,7 +154,8 @@ def _signing_key(settings: Settings) -> Check:
 def _signer(path: Path) -> str:
     from index.signing import load_signer  # noqa: PLC0415 - brings the cryptography along
 
-    return f"{path}, key {load_signer(path).public_key.keyid[:12]}, readable by its owner only"
+    said = "" if str(path).startswith("env:") else ", readable by its owner only"
+    return f"{path}, key {load_signer(path).public_key.keyid[:12]}{said}"
 
 
 def _trusted(settings: Settings) -> str:
@@ -163,7 +166,7 @@ def _trusted(settings: Settings) -> str:
         raise Trouble(f"everybody may write {settings.trusted_keys}, and so add a key that is trusted: chmod o-w it")
     if not trust.keys:
         raise Trouble(f"{settings.trusted_keys} trusts nobody: no version can be read")
-    if settings.signing_key.exists():
+    if settings.key_in_environment or settings.signing_key.exists():
         keyid = load_signer(settings.signing_key).public_key.keyid
         if keyid not in trust.keys:
             raise Trouble(f"{settings.trusted_keys} does not trust this project's own key {keyid[:12]}")

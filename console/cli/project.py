@@ -111,6 +111,8 @@ def _signing_key(settings: Settings) -> Step:
     """Makes a key pair only where neither half exists: half a pair is somebody's, and is not replaced."""
     from index.signing import generate_keypair  # noqa: PLC0415 - brings the cryptography along
 
+    if settings.key_in_environment:
+        return Step(part="signing key", path=str(settings.signing_key), action="kept", note="it is in the environment")
     private, public = settings.signing_key, settings.trusted_keys / f"{settings.signing_key.stem}.pub"
     path = shown_path(private, settings.project)
     trusted = any(settings.trusted_keys.glob("*.pub"))

@@ -57,7 +57,7 @@ def answered_as(body: bytes) -> str:
     """Returns the name of the model that the server says it answered with; empty if it says none."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     name = value.get("model") if isinstance(value, dict) else None
     return "".join(c for c in name if c.isprintable())[:_SHOWN] if isinstance(name, str) else ""
@@ -75,7 +75,7 @@ def reason_of(body: bytes, secret: str) -> tuple[str, str]:
     """
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", ""
     error = value.get("error", value) if isinstance(value, dict) else value
     found = error if isinstance(error, Mapping) else {"message": error}
@@ -94,7 +94,7 @@ def _clean(value: object, secret: str) -> str:
 def _items(body: bytes) -> list[Mapping[str, Any]]:
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableAnswer("no JSON") from error
     data = value.get("data") if isinstance(value, dict) else None
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):

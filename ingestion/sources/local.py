@@ -1,7 +1,8 @@
 """A folder of this machine: a fast listing, and reads that are whole or fail.
 
 Links that lead out of the folder are not followed, and links to folders are not followed at all,
-so a listing is confined and ends.
+so a listing is confined and ends. A hard link does not say where its other names are; one to a file of
+another user than the folder's is left out.
 """
 
 from __future__ import annotations
@@ -50,12 +51,13 @@ class LocalPlace:
         folders = [self.root]
         while folders:
             folder = folders.pop()
+            owner = _owner(folder)
             for item in self._scan(folder):
                 if item.name.startswith("."):
                     continue
                 if item.is_dir(follow_symlinks=False):
                     folders.append(item.path)
-                elif entry := self._entry(item, real_root):
+                elif entry := self._entry(item, real_root, owner):
                     yield entry
 
     def _scan(self, folder: str) -> list[os.DirEntry[str]]:
@@ -68,14 +70,14 @@ class LocalPlace:
                 "make the folder readable, or mend the path in the contract's servers section."
             ) from error
 
-    def _entry(self, item: os.DirEntry[str], real_root: str) -> Entry | None:
+    def _entry(self, item: os.DirEntry[str], real_root: str, owner: int) -> Entry | None:
         if item.is_symlink() and not is_inside(os.path.realpath(item.path), real_root):
             return None
         try:
             status = item.stat()
         except OSError:  # deleted since the folder was listed, or a link to nothing
             return None
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) or _is_foreign(status, owner):
             return None
         path = os.fsencode(item.path[len(self.root) :].lstrip("/"))
         return Entry(
@@ -134,8 +136,24 @@ class LocalPlace:
             real_root = _place_of(folder)
         finally:
             os.close(folder)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or _is_foreign(status, _owner(str(Path(path).parent))):
+            raise SourceGone(f"{path} is no file of its own in the source any more. List the source again.")
         if not is_inside(_place_of(descriptor), real_root):
             raise SourceGone(f"{path} leads out of the source {self.root}. List the source again.")
+
+
+def _owner(folder: str) -> int:
+    """Returns who owns a folder; -1 where it is gone."""
+    try:
+        return os.stat(folder).st_uid  # noqa: PTH116 - the listing has paths as texts
+    except OSError:
+        return -1
+
+
+def _is_foreign(status: os.stat_result, owner: int) -> bool:
+    """Whether a file has names elsewhere and belongs to somebody else than its folder: somebody linked it in."""
+    return status.st_nlink > 1 and status.st_uid != owner
 
 
 def _place_of(descriptor: int) -> str:

@@ -211,7 +211,7 @@ class ModelCard:
         """
         try:
             value = json.loads(data)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise IntegrityError(f"the model card is not JSON: {error}. Train the model again.") from error
         if not isinstance(value, dict):
             raise IntegrityError(f"the model card is a JSON {type(value).__name__}, not an object.")

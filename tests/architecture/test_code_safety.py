@@ -17,7 +17,7 @@ EXCEPTIONS = {
     ("ingestion/sandbox.py", "network"): "a local socket to the process that workers are forked from",
     ("ingestion/cradle.py", "network"): "the other end of that socket",
     ("index/embedders/http.py", "network"): "embedding endpoints, which the operator declares in the settings",
-    ("index/embedders/remote.py", "network"): "names the version of that library",
+    ("examples/demo/airflow_process.py", "network"): "finds a free port for it",
     ("ingestion/web/fetch.py", "network"): "the source over HTTP, whose connections are judged",
     ("ingestion/web/pinned.py", "network"): "judges them",
     ("ingestion/web/address.py", "network"): "resolves names, to judge the addresses",

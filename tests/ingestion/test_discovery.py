@@ -113,3 +113,15 @@ def modules_after(statement: str) -> set[str]:
     code = f"{statement}; import sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def test_a_file_that_is_nested_too_deep_or_refers_to_itself_takes_no_scheduler_down(tmp_path):
+    """PyYAML's compiled loader overflows the stack of the process; Airflow reads these files in its DAG processor."""
+    (tmp_path / "deep.odcs.yaml").write_text("[" * 200_000)
+    (tmp_path / "mapped.odcs.yaml").write_text("{a: " * 100_000)
+    laughs = "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefghijk", "bcdefghijkl", strict=True)
+    )
+    (tmp_path / "laughs.odcs.yaml").write_text(laughs + "name: *l\nversion: *l\n")
+    (tmp_path / "good.odcs.yaml").write_text(laughs + "name: good\nversion: *l\n")
+    assert [stub.name for stub in discover(tmp_path)] == ["good"]
