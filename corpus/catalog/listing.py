@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog.tables import DecisionRow, DocumentRow, RevisionRow
@@ -107,7 +107,8 @@ def revisions(tx: Session, contract: str, doc_id: str, limit: int = 50) -> tuple
     return tuple(Revision(**row._mapping) for row in tx.execute(newest))
 
 
-def _wanted(statement: Select[Any], contract: str, state: str, text: str) -> Select[Any]:
+def _wanted(statement: Any, contract: str, state: str, text: str) -> Any:
+    # A select's type names its columns, which differ here from call to call.
     statement = statement.where(DocumentRow.contract == contract)
     if state:
         statement = statement.where(DocumentRow.state == state)

@@ -15,7 +15,8 @@ from console.web.gathering import contract_of
 from console.web.marked import Mark, Run, marks_of, runs_of
 from console.web.page import Action, Done, Form, Line, Page, View, Visit
 from console.web.pages.held import Asked as OfDocument
-from console.web.pages.held import Like, Reason, like_of, reasons_of, related_to, state_of, stored_text
+from console.web.pages.held import Like, like_of, related_to, state_of, stored_text
+from console.web.pages.quarantine import Reason, reasons_of
 from corpus import batches
 from corpus.catalog import decisions, documents, listing, versions
 from corpus.catalog.records import DecisionRecord, DocumentState, VersionRecord
