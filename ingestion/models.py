@@ -129,6 +129,17 @@ def first_canaries_path(declared: str) -> str:
     return f"embedders/{declared}/canaries.parquet"
 
 
+def dimension_of(settings: Settings, model: str) -> int | None:
+    """Returns the numbers per vector of a folder's model or of a declared endpoint; None for a model of another kind.
+
+    Raises:
+        ConfigurationError: The folder holds no model that can be used, or the endpoint is not declared.
+    """
+    if model.startswith(REMOTE):
+        return endpoint_of(settings, model).dimension
+    return describe_embedder(located(settings, model)).dimension if model.startswith("path:") else None
+
+
 def located(settings: Settings, model: str) -> str:
     """Returns a model name with its folder, if it has one, as the project means it."""
     kind, colon, folder = model.partition(":")

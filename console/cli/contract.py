@@ -86,6 +86,7 @@ def new(
     from contracts.load import parse_contract  # noqa: PLC0415 - help must not load the validator
     from contracts.scaffold import new_contract  # noqa: PLC0415
     from ingestion.discovery import discover  # noqa: PLC0415
+    from ingestion.models import dimension_of  # noqa: PLC0415
 
     settings = session.settings()
     target = settings.contracts / f"{name}{SUFFIX}"
@@ -99,7 +100,14 @@ def new(
     said = dict(pairs(default or [], "--default"))
     defaults = {"owner": team, "source_system": name, "sensitivity_label": "internal", **said}
     text = new_contract(
-        name, root=root, include=include, embedder=model, owner=team, defaults=defaults, schedule=schedule
+        name,
+        root=root,
+        include=include,
+        embedder=model,
+        owner=team,
+        dimension=dimension_of(settings, model),
+        defaults=defaults,
+        schedule=schedule,
     )
     contract = parse_contract(text, target.name)
     target.parent.mkdir(parents=True, exist_ok=True)

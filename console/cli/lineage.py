@@ -69,15 +69,16 @@ def show(
     depth: DepthOption = 5,
 ) -> Result:
     """Show which answers a document was made of, what these had retrieved, and so on back to primary sources."""
-    from console.cli import render_lineage, svg_lineage  # noqa: PLC0415 - only where it is asked for
-    from console.cli.drawing import drawn  # noqa: PLC0415
+    from console.cli import render_lineage  # noqa: PLC0415 - only where it is asked for
+    from console.drawings import lineage_svg  # noqa: PLC0415
+    from console.drawings.lineage import drawn  # noqa: PLC0415
 
     found = _lineage(session.runtime(), name, document)
     data = {"contract": name, "document": document, **drawn(found, depth)}
     views = {
         Format.TREE: render_lineage.tree,
         Format.DOT: render_lineage.dot,
-        Format.SVG: svg_lineage.svg,
+        Format.SVG: lineage_svg.svg,
         Format.JSON: render_lineage.as_json,
     }
     return Result(data=data, view=views[format])

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(session: Session, host: HostOption = "127.0.0.1", port: PortOption = 8600) -> Result:
-    """Serve the console: pages to see the corpus, decide about held documents, and trust it.
+    """Serve the console: pages to see the corpus, to decide, and to trust it.
 
     It prints its address and, where the settings name none, a token to sign in with. Ctrl-C ends it. An address that
     others can reach needs the setting console_token, or console_user_header behind a reverse proxy.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
 
 
 class Spark(NamedTuple):
@@ -88,3 +90,10 @@ def columns(
 def along(value: float, low: float, high: float, width: float) -> float:
     """Returns where a value stands on a line from `low` to `high`."""
     return 0.0 if high <= low else round(min(max((value - low) / (high - low), 0.0), 1.0) * width, 2)
+
+
+def lineage(graph: Mapping[str, Any]) -> Markup:
+    """Returns a lineage as SVG without a style of its own; `console.drawings.lineage_svg` escapes what it draws."""
+    from console.drawings.lineage_svg import svg  # noqa: PLC0415 - brings the command line's words
+
+    return Markup(svg(dict(graph), styled=False))  # noqa: S704 - escaped there

@@ -47,23 +47,24 @@ def require_source(runtime: Runtime, tx: Session, name: str) -> None:
     Raises:
         ConfigurationError: The message holds the nearest names.
     """
-    require_known("contract", name, _known(runtime, tx), _HINT)
+    require_known("contract", name, sources_of(runtime, tx), _HINT)
 
 
-def _known(runtime: Runtime, tx: Session) -> set[str]:
-    return {*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))}
+def sources_of(runtime: Runtime, tx: Session) -> tuple[str, ...]:
+    """Returns every contract with a file, and every one that once had one, by name."""
+    return tuple(sorted({*contracts.names(tx), *(stub.name for stub in discover(runtime.settings.contracts))}))
 
 
 def _gathered(runtime: Runtime, only: str | None) -> tuple[Facts, ...]:
     with runtime.catalog.reading() as tx:
-        known = _known(runtime, tx)
+        known = sources_of(runtime, tx)
         if only is not None:
             require_known("contract", only, known, _HINT)
         states, runs = board.states(tx, only), board.runs(tx, RUNS, only)
         live, waiting = board.live(tx, name=only), board.waiting(tx, only)
         newest, golden, alarms = board.versions(tx, 1, only), board.golden(tx, only), figures.alarms(tx)
     found = []
-    for name in sorted(known) if only is None else [only]:
+    for name in known if only is None else [only]:
         contract, problem = contract_of(runtime, name)
         found.append(
             Facts(

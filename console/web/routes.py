@@ -18,7 +18,7 @@ from console.web.access import Access, Person
 from console.web.failures import Refused
 from console.web.page import Action, Done, Page, Visit
 from console.web.templating import Pen, link_of
-from corpus.errors import ConfigurationError
+from corpus.errors import StemmaError
 from corpus.types import utc_now
 
 Endpoint = Callable[..., Response]
@@ -124,7 +124,7 @@ def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
         forms.require_ours(request, request.app.state.access, person, fields.get("csrf", ""))
         try:
             done = await run_in_threadpool(action.do, _visit(request, person), asked(action.form, fields))
-        except (ConfigurationError, Refused) as error:
+        except (StemmaError, Refused) as error:
             words = error.words if isinstance(error, Refused) else f"{error}"
             query = {name: fields[name] for name in action.back_query if fields.get(name)}
             done = Done(words=words, path=action.back, query=query, tone="bad")

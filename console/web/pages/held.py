@@ -109,8 +109,7 @@ def load(visit: Visit, query: Asked) -> Case:
         override = queue.override_of(tx, name, state)
         cast = votes.of_content(tx, name, state.doc_id, state.judged_sha256)
         trail = decisions.trail(tx, name, state.doc_id)[:_MOST_TRAIL]
-        related = relations.around(tx, name, [state.doc_id])[:_MOST_LIKE]
-        others = queue.states_of(tx, name, [_other(record, state.doc_id) for record in related])
+        related, others = related_to(tx, name, state.doc_id)
         following = queue.following(tx, name, state)
     newest = history[0] if history else None
     text, note = stored_text(visit.runtime, name, state, newest)
@@ -131,7 +130,7 @@ def load(visit: Visit, query: Asked) -> Case:
         evidence=evidence,
         text=runs_of(text, evidence),
         text_note=note,
-        like=[_like(record, state.doc_id, others) for record in related],
+        like=[like_of(record, state.doc_id, others) for record in related],
         persons=contract.triage.persons if contract else 1,
         votes=[_voted(vote) for vote in cast],
         decided=f"{WANTS.get(override.outcome, override.outcome)} by {override.actor}" if override else "",
@@ -210,7 +209,16 @@ def _other(record: RelationRecord, doc_id: str) -> str:
     return record.other_id if record.doc_id == doc_id else record.doc_id
 
 
-def _like(record: RelationRecord, doc_id: str, others: dict[str, tuple[str, datetime]]) -> Like:
+def related_to(
+    tx: Any, contract: str, doc_id: str
+) -> tuple[tuple[RelationRecord, ...], dict[str, tuple[str, datetime]]]:
+    """Returns the relations of a document, and the state of each document at their other end."""
+    found = relations.around(tx, contract, [doc_id])[:_MOST_LIKE]
+    return found, queue.states_of(tx, contract, [_other(record, doc_id) for record in found])
+
+
+def like_of(record: RelationRecord, doc_id: str, others: dict[str, tuple[str, datetime]]) -> Like:
+    """Returns a relation as pages show it."""
     other = _other(record, doc_id)
     similarity = record.detail.get("similarity")
     return Like(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from console.web.page import Action, Page
-from console.web.pages import corpus, held, quarantine, source
+from console.web.pages import corpus, document, documents, held, quarantine, source
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
     source.PAGE,
     quarantine.PAGE,
     held.PAGE,
+    documents.PAGE,
+    document.PAGE,
 )
 
-ACTIONS: tuple[Action, ...] = held.ACTIONS
+ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS)

@@ -47,8 +47,13 @@ marker path { fill: #64748b; }
 """
 
 
-def svg(data: Json) -> str:
-    """Returns a lineage as one SVG file without anything outside it, for light and dark pages."""
+def svg(data: Json, *, styled: bool = True) -> str:
+    """Returns a lineage as one SVG file without anything outside it, for light and dark pages.
+
+    Args:
+        data: What is drawn, as `console.drawings.lineage.drawn` makes it.
+        styled: Whether it brings its own style; a page that forbids inline styles has the classes in its sheet.
+    """
     places = _places(data)
     width = max(x for x, _ in places.values()) + _WIDTH + _MARGIN
     height = max(y for _, y in places.values()) + _HEIGHT + _MARGIN
@@ -61,7 +66,7 @@ def svg(data: Json) -> str:
         [
             f'<svg {_NAMESPACE} {size} role="img" aria-label="{title}">',
             f"<title>{title}</title>",
-            f"<style>{_STYLE}</style>",
+            *([f"<style>{_STYLE}</style>"] if styled else []),
             f"<defs>{_HEAD}</defs>",
             *lines,
             *boxes,

@@ -1,0 +1,93 @@
+"""Decisions over HTTP: two people, bytes that changed, forms that lack something, and an erasure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+OFFER = {"contract": "inbox", "id": "offer.html"}
+
+
+def _form(client: Any, path: str, query: dict[str, str]) -> dict[str, str]:
+    """The hidden fields of a page's last form."""
+    page = client.get(path, params=query)
+    assert page.status_code == 200, page.text
+    body = page.text.rpartition("<form")[2]
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', body))
+
+
+def _sent(client: Any, site: Any, path: str, form: dict[str, str]) -> str:
+    """What the next page says."""
+    answer = client.post(path, data=form, headers={"origin": site.url})
+    assert answer.status_code == 303, answer.text
+    page = client.get(answer.headers["location"]).text
+    said = re.search(r'<p class="said \w+" role="\w+">(.*?)</p>', page, re.S)
+    assert said, page
+    again = client.get(answer.headers["location"]).text
+    assert 'class="said' not in again, "it is said once"
+    return said[1]
+
+
+def test_decisions_and_an_erasure(own: Any) -> None:
+    with own.client("Mara") as mara, own.client("Ines") as ines:
+        _two_people(own, mara, ines)
+        _what_is_refused(own, mara)
+        _changed_bytes(own, mara)
+        _erasure(own, mara)
+
+
+def _two_people(own: Any, mara: Any, ines: Any) -> None:
+    form = _form(mara, "/held", OFFER)
+    assert form["sha256"]
+    said = _sent(mara, own, "/held/reject", {**form, "reason": "orders in white"})
+    assert said == "Your vote is kept. The contract asks for 2 people: one more person must say the same."
+    again = _sent(mara, own, "/held/reject", {**form, "reason": "still"})
+    assert "one more person" in again, "nobody counts twice"
+    page = ines.get("/held", params=OFFER).text
+    assert "<strong>Mara</strong>: reject" in page
+    assert "Mara: reject" in ines.get("/quarantine", params={"contract": "inbox"}).text
+    said = _sent(ines, own, "/held/reject", {**_form(ines, "/held", OFFER), "reason": "the same"})
+    assert said.startswith("offer.html is rejected.")
+    shown = own.project("quarantine", "show", "inbox", "offer.html")
+    assert shown["override"]["actor"] == "Mara and Ines"
+    assert own.project("audit", "verify")
+
+
+def _what_is_refused(own: Any, mara: Any) -> None:
+    query = {"contract": "handbook", "id": "returns.md"}
+    form = _form(mara, "/held", query)
+    assert mara.post("/held/release", data={**form, "reason": " "}, headers={"origin": own.url}).status_code == 400
+    forged = {**form, "reason": "x", "csrf": "x" * 60}
+    assert mara.post("/held/release", data=forged, headers={"origin": own.url}).status_code == 403
+    elsewhere = {"origin": "https://example.org"}
+    assert mara.post("/held/release", data={**form, "reason": "x"}, headers=elsewhere).status_code == 403
+    large = {**form, "reason": "x" * 70_000}
+    assert mara.post("/held/release", data=large, headers={"origin": own.url}).status_code == 413
+    said = _sent(mara, own, "/held/release", {**form, "reason": "x", "id": "refunds.md"})
+    assert "Nothing was done" in said, "what was looked at is another document"
+    assert own.project("quarantine", "show", "handbook", "returns.md")["override"] is None
+
+
+def _changed_bytes(own: Any, mara: Any) -> None:
+    query = {"contract": "handbook", "id": "returns.md"}
+    form = _form(mara, "/held", query)
+    own.project.write("docs/returns.md", "# Returns\n\nGoods come back in any box, with or without the slip.\n")
+    # The console of a copy still lists where the original was read from; the copy is ingested from its own folder.
+    own.project("ingest", "handbook")
+    said = _sent(mara, own, "/held/release", {**form, "reason": "as it was"})
+    assert "the bytes of &#39;returns.md&#39; are not those" in said
+    assert own.project("quarantine", "show", "handbook", "returns.md")["override"] is None
+
+
+def _erasure(own: Any, mara: Any) -> None:
+    query = {"contract": "handbook", "id": "passwords.md"}
+    form = _form(mara, "/document", query)
+    said = _sent(mara, own, "/document/erase", {**form, "reason": "request 17", "confirm": "passwords"})
+    assert said.endswith("Nothing was erased.")
+    said = _sent(mara, own, "/document/erase", {**form, "reason": "passwords.md must go", "confirm": "passwords.md"})
+    assert "the reason names or quotes the document" in said
+    said = _sent(mara, own, "/document/erase", {**form, "reason": "request 17", "confirm": "passwords.md"})
+    assert said.startswith("The document is erased")
+    assert mara.get("/document", params=query).status_code == 404
+    twin = mara.get("/source.json", params={"contract": "handbook"}).json()
+    assert twin["source"]["documents"] == 4
