@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from corpus.errors import SourceGone, SourceUnavailable, TornRead
+from corpus.outages import causes
 from ingestion.sources.listing import Entry, is_hidden
 from ingestion.sources.local import too_large
 
@@ -45,7 +46,7 @@ class RemotePlace:
             if not self.fs.isdir(self.root):
                 raise FileNotFoundError("there is no such folder")
             found: Mapping[str, Mapping[str, Any]] = self.fs.find(self.root, detail=True)
-        except OSError as error:
+        except causes() as error:
             raise SourceUnavailable(
                 f"{self.fs.unstrip_protocol(self.root)} cannot be listed: {error}. Nothing was taken from the "
                 "source; check the address in the contract's servers section and your access to it."
@@ -87,7 +88,7 @@ class RemotePlace:
             after = self._info(path)
         except FileNotFoundError as error:
             raise SourceGone(f"{uri} is no longer there. List the source again.") from error
-        except OSError as error:
+        except causes() as error:
             raise SourceUnavailable(f"{uri} did not answer: {error}.") from error
         if len(data) > limit:
             raise too_large(len(data), limit)
