@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import sys
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -22,6 +23,14 @@ _SAID_FULL = ("No space left on device", "Disk quota exceeded", "File too large"
 _AGAIN = "Nothing that is served was changed. Run the same command again: what was finished is found."
 # What these say of a name is the caller's to judge, not trouble of the place.
 _ABOUT_NAMES = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+_CLIENTS = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "HTTPClientError"),
+    ("aiohttp", "ClientError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("google.api_core.exceptions", "GoogleAPIError"),
+)
+"""Where libraries below fsspec keep the errors that it passes on as they are."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -71,9 +80,15 @@ def _of_place(url: str, error: Exception) -> StoreError | None:
         return StoreError(
             f"the home {url} refused: {_said(error)}. {_AGAIN} First look at the credentials and their rights on it."
         )
-    if isinstance(error, OSError) or type(error).__module__.partition(".")[0] not in ("builtins", "corpus"):
+    if isinstance(error, causes()):
         return StoreUnavailable(f"the home {url} did not answer: {_said(error)}. {_AGAIN}")
     return None
+
+
+def causes() -> tuple[type[Exception], ...]:
+    """Returns what says that a place did not answer: of the system, and of the client libraries that are loaded."""
+    loaded = ((sys.modules.get(module), name) for module, name in _CLIENTS)
+    return (OSError, *(getattr(module, name) for module, name in loaded if module is not None))
 
 
 def _said(error: BaseException) -> str:

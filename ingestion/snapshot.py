@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from corpus.catalog.records import DocumentState
 from corpus.ids import judged_digest
@@ -16,6 +16,10 @@ from corpus.types import SourceRef
 
 # What reading, judging and recording a document costs beside its bytes, as bytes of text.
 _LEAST_BYTES = 256
+
+
+# Clocks that are kept by NTP differ by milliseconds; `stemma doctor` bears as much.
+_SKEW = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +76,14 @@ def mark_of(state: DocumentState | None) -> str:
 
 
 def is_due(entry: Entry, known: DocumentState | None, now: datetime) -> bool:
-    """Returns whether a document's outcome has to be worked out (again)."""
-    same = known is not None and bool(known.state_key) and known.state_key in (entry.state_key, entry.limited_key)
+    """Returns whether a document's outcome has to be worked out (again).
+
+    What was decided in the future was decided under a clock that was ahead: it may have taken for over what is not.
+    """
+    same = known is not None and bool(entry.state_key) and known.state_key in (entry.state_key, entry.limited_key)
     if known is None or known.state == "gone" or not same:
         return True
-    return known.due_at is not None and known.due_at <= now
+    return (known.due_at is not None and known.due_at <= now) or known.updated_at > now + _SKEW
 
 
 def plan_snapshot(

@@ -50,25 +50,40 @@ class LocalPlace:
         real_root = os.path.realpath(self.root)
         folders = [self.root]
         while folders:
-            folder = folders.pop()
-            owner = _owner(folder)
-            for item in self._scan(folder):
-                if item.name.startswith("."):
-                    continue
-                if item.is_dir(follow_symlinks=False):
-                    folders.append(item.path)
-                elif entry := self._entry(item, real_root, owner):
-                    yield entry
+            found, below = self._folder(folders.pop(), real_root)
+            folders += below
+            yield from found
+
+    def _folder(self, folder: str, real_root: str) -> tuple[list[Entry], list[str]]:
+        """Returns the files and the folders of one folder that was the same one before and after."""
+        for _ in range(self.attempts):
+            before = self._identity(folder)
+            owner = before[2]
+            items = [item for item in self._scan(folder) if not item.name.startswith(".")]
+            below = [item.path for item in items if item.is_dir(follow_symlinks=False)]
+            files = (self._entry(item, real_root, owner) for item in items if not item.is_dir(follow_symlinks=False))
+            found = [entry for entry in files if entry is not None]
+            if self._identity(folder) == before:
+                return found, below
+        raise SourceUnavailable(
+            f"folder {folder} was replaced by another each of the {self.attempts} times that it was listed. Nothing "
+            "was taken from the source; run again when its writer is done."
+        )
+
+    def _identity(self, folder: str) -> tuple[int, int, int]:
+        """Returns which folder has a name now, and its owner: one that is swapped may have been emptied half way."""
+        try:
+            status = os.stat(folder)  # noqa: PTH116 - paths here are strings, as scandir gives them
+        except OSError as error:
+            raise _unlisted(folder, error) from error
+        return status.st_dev, status.st_ino, status.st_uid
 
     def _scan(self, folder: str) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(folder) as items:
                 return list(items)
         except OSError as error:
-            raise SourceUnavailable(
-                f"folder {folder} cannot be listed: {error.strerror}. Nothing was taken from the source; "
-                "make the folder readable, or mend the path in the contract's servers section."
-            ) from error
+            raise _unlisted(folder, error) from error
 
     def _entry(self, item: os.DirEntry[str], real_root: str, owner: int) -> Entry | None:
         if item.is_symlink() and not is_inside(os.path.realpath(item.path), real_root):
@@ -143,12 +158,11 @@ class LocalPlace:
             raise SourceGone(f"{path} leads out of the source {self.root}. List the source again.")
 
 
-def _owner(folder: str) -> int:
-    """Returns who owns a folder; -1 where it is gone."""
-    try:
-        return os.stat(folder).st_uid  # noqa: PTH116 - the listing has paths as texts
-    except OSError:
-        return -1
+def _unlisted(folder: str, error: OSError) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"folder {folder} cannot be listed: {error.strerror}. Nothing was taken from the source; make the folder "
+        "readable, or mend the path in the contract's servers section."
+    )
 
 
 def _is_foreign(status: os.stat_result, owner: int) -> bool:

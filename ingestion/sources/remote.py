@@ -15,6 +15,7 @@ from fsspec.asyn import AsyncFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from corpus.errors import SourceGone, SourceUnavailable, TornRead
+from corpus.outages import causes
 from corpus.types import utc_now
 from ingestion.sources.listing import Entry, is_hidden
 from ingestion.sources.local import too_large
@@ -55,7 +56,7 @@ class RemotePlace:
             found: Mapping[str, Mapping[str, Any]] = (
                 self.fs.find(self.root, detail=True) if _lists_at_once(self.fs) else dict(self._walk())
             )
-        except OSError as error:
+        except causes() as error:
             raise SourceUnavailable(
                 f"{self.fs.unstrip_protocol(self.root)} cannot be listed: {error}. Nothing was taken from the "
                 "source; check the address in the contract's servers section and your access to it."
@@ -110,7 +111,7 @@ class RemotePlace:
             after = self._info(path)
         except FileNotFoundError as error:
             raise SourceGone(f"{uri} is no longer there. List the source again.") from error
-        except OSError as error:
+        except causes() as error:
             raise SourceUnavailable(f"{uri} did not answer: {error}.") from error
         if len(data) > limit:
             raise too_large(len(data), limit)

@@ -58,7 +58,8 @@ def release(
         progress: Told which step is at work.
 
     Returns:
-        A receipt whose figures say `status` and `version`: `published`; `unchanged`; `empty`, where there
+        A receipt whose figures say `status` and `version`: `published`, also to a run that asks again because it did
+        not hear that it was; `unchanged`; `empty`, where there
         is nothing to publish; `held`, where a person rolled back from exactly these documents, which only
         a change or `force` publishes again; `waiting-for-approval`, where the version is there and the
         alias is not moved before enough persons have approved.
@@ -77,7 +78,7 @@ def release(
         return _receipt(candidate, run_id, "empty", None)
     if candidate.served is not None and is_unchanged(runtime, candidate, candidate.served):
         _repair_projection(runtime, candidate)
-        return _receipt(candidate, run_id, "unchanged", candidate.served)
+        return _receipt(candidate, run_id, _again(candidate.served, run_id), candidate.served)
     if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served, alias):
         return _receipt(candidate, run_id, "held", candidate.served)
     from ingestion.evaluating import Asked  # noqa: PLC0415 - faiss loads only where there is work
@@ -125,6 +126,11 @@ def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reas
         outputs=(layout.version_name(version),),
         figures={"version": version, "manifest_sha256": record.manifest_sha256, "status": "moved"},
     )
+
+
+def _again(served: VersionRecord, run_id: str) -> str:
+    """Returns the status of a release that finds its work done: who waits for the version hears of it all the same."""
+    return "published" if served.run_id == run_id else "unchanged"
 
 
 def _was_rolled_back(runtime: Runtime, candidate: Candidate, served: VersionRecord, alias: str) -> bool:

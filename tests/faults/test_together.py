@@ -111,7 +111,9 @@ def test_what_is_delivered_after_the_run_is_over_changes_nothing(project: Projec
         with pytest.raises(ConfigurationError, match=r"settled.*Start a new run"):
             late()
     assert settle.settle(runtime, NAME, run, staged) == settled
-    assert release.release(runtime, NAME, run).figures["status"] == "unchanged"
+    again = release.release(runtime, NAME, run).figures
+    assert (again["status"], again["version"]) == ("published", 2)  # for who did not hear of it, not another one
+    assert release.release(runtime, NAME, "another").figures["status"] == "unchanged"
     assert acquire.acquire(runtime, NAME, run).counts.unchanged == 5
     assert project.states() == before
     assert live(project) == 2
