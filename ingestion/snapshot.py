@@ -80,8 +80,9 @@ def is_due(entry: Entry, known: DocumentState | None, now: datetime) -> bool:
 
     What was decided in the future was decided under a clock that was ahead: it may have taken for over what is not.
     """
-    same = known is not None and bool(entry.state_key) and known.state_key in (entry.state_key, entry.limited_key)
-    if known is None or known.state == "gone" or not same:
+    if known is None or known.state == "gone" or not (known.state_key and entry.state_key):
+        return True
+    if known.state_key not in (entry.state_key, entry.limited_key):
         return True
     return (known.due_at is not None and known.due_at <= now) or known.updated_at > now + _SKEW
 

@@ -165,6 +165,14 @@ def _unlisted(folder: str, error: OSError) -> SourceUnavailable:
     )
 
 
+def _owner(folder: str) -> int:
+    """Returns who owns a folder; -1 where it is gone."""
+    try:
+        return os.stat(folder).st_uid  # noqa: PTH116 - the listing has paths as texts
+    except OSError:
+        return -1
+
+
 def _is_foreign(status: os.stat_result, owner: int) -> bool:
     """Whether a file has names elsewhere and belongs to somebody else than its folder: somebody linked it in."""
     return status.st_nlink > 1 and status.st_uid != owner
