@@ -28,6 +28,7 @@ from corpus import batches
 from corpus.catalog import documents, runs, versions
 from corpus.catalog.session import open_catalog
 from corpus.settings import Settings
+from corpus.storage import open_store
 from index import layout
 from index.embedders.registry import load_embedder
 from index.manifest import Manifest
@@ -188,6 +189,20 @@ def _copy_tree(source: Path, target: Path) -> None:
         copied.parent.mkdir(parents=True, exist_ok=True)
         copied.write_bytes(path.read_bytes())
         copied.chmod(path.stat().st_mode)
+
+
+def test_a_machine_sees_what_another_published_since_it_listed(store: dict[str, str]) -> None:
+    """The client of an object store keeps what it listed, unless it is told not to."""
+    home, place = open_store(f"s3://{BUCKET}/shared"), f"{BUCKET}/shared"
+    other = fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+    home.publish("segments/1", b"mine")
+    home.replace("aliases/live.json", b"1")
+    assert (home.names("segments"), home.names("aliases")) == (("1",), ("live.json",))
+    other.pipe_file(f"{place}/segments/2", b"another's")
+    other.pipe_file(f"{place}/aliases/live.json", b"a longer one")
+    assert home.exists("segments/2")
+    assert home.read_bytes("segments/2") == b"another's"
+    assert home.read_bytes("aliases/live.json") == b"a longer one"
 
 
 def test_an_ingest_survives_the_death_of_a_worker(story: Story) -> None:
