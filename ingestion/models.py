@@ -59,12 +59,25 @@ def space_of(runtime: Runtime, version: VersionRecord) -> EmbedderRecord:
     Raises:
         FingerprintMismatch: The catalog does not know it.
     """
+    return known_space(runtime, version.embedder_fingerprint, f"{version.name} {version_name(version.number)}")
+
+
+def known_space(runtime: Runtime, fingerprint: str, what: str) -> EmbedderRecord:
+    """Returns the space of a fingerprint.
+
+    Args:
+        runtime: The project.
+        fingerprint: The fingerprint.
+        what: What was built in it, for the message.
+
+    Raises:
+        FingerprintMismatch: The catalog does not know it.
+    """
     with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, version.embedder_fingerprint)
+        space = embedders.get(tx, fingerprint)
     if space is None:
         raise FingerprintMismatch(
-            f"the catalog does not know the model of {version.name} {version_name(version.number)} "
-            f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
+            f"the catalog does not know the model of {what} ({fingerprint[:12]}). Was it copied from another home?"
         )
     return space
 
