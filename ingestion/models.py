@@ -137,6 +137,20 @@ def endpoint_of(settings: Settings, model: str) -> Endpoint:
     return found
 
 
+def declared_dimension(settings: Settings, model: str) -> int | None:
+    """Returns the numbers per vector of a model that is a folder or an endpoint; nothing is loaded or asked.
+
+    Returns:
+        As its files or its declaration say; None for a name of the registry.
+
+    Raises:
+        ConfigurationError: The folder is no model, or there is no such endpoint.
+    """
+    if model.startswith(REMOTE):
+        return endpoint_of(settings, model).dimension
+    return describe_embedder(located(settings, model)).dimension if model.startswith("path:") else None
+
+
 def first_canaries_path(declared: str) -> str:
     """Returns where the first canary vectors of a remote model are kept."""
     return f"embedders/{declared}/canaries.parquet"

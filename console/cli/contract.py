@@ -31,7 +31,10 @@ PathOption = Annotated[
         help="Documents, relative to the project, in quotes so that the shell leaves it alone.",
     ),
 ]
-ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help="Embedding model, or path: and a folder.")]
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", metavar="MODEL", help="Embedding model, path: and a folder, or remote: and an endpoint."),
+]
 OwnerOption = Annotated[
     str | None, typer.Option("--owner", metavar="TEAM", help="Who answers for the documents; default: you.")
 ]
@@ -99,7 +102,14 @@ def new(
     said = dict(pairs(default or [], "--default"))
     defaults = {"owner": team, "source_system": name, "sensitivity_label": "internal", **said}
     text = new_contract(
-        name, root=root, include=include, embedder=model, owner=team, defaults=defaults, schedule=schedule
+        name,
+        root=root,
+        include=include,
+        embedder=model,
+        owner=team,
+        dimension=_dimension(settings, model),
+        defaults=defaults,
+        schedule=schedule,
     )
     contract = parse_contract(text, target.name)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,6 +122,15 @@ def new(
         "next": f"stemma ingest {name}",
     }
     return Result(data=data, view=render.new_contract)
+
+
+def _dimension(settings: Settings, model: str) -> int | None:
+    """Returns the numbers per vector of a model that only the project knows: a folder, or an endpoint."""
+    if ":" not in model:
+        return None
+    from ingestion.models import declared_dimension  # noqa: PLC0415 - brings the catalog
+
+    return declared_dimension(settings, model)
 
 
 def validate(session: Session, which: WhichArgument = None) -> Result:
