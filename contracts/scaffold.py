@@ -51,7 +51,8 @@ def new_contract(
     if not size:
         valid = ", ".join((*EMBEDDERS, *EMBEDDER_ALIASES))
         raise ContractError(
-            f"the dimension of the model {embedder!r} is not known. Valid names: {valid}; or give its dimension."
+            f"the dimension of the model {embedder!r} is not known. Valid names: {valid}; or path: and the "
+            "folder of a model, or remote: and the name of an endpoint in stemma.toml."
         )
     given = {"owner": owner, "source_system": name, "sensitivity_label": "internal"} if defaults is None else defaults
     text = _template().substitute(

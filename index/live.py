@@ -31,7 +31,7 @@ from corpus.storage import Store, open_store
 from corpus.types import utc_now
 from index import layout
 from index.pointer import AliasPointer
-from index.reader import Hit, IndexReader, open_pointer, require_pointer
+from index.reader import Hit, IndexReader, Opening, open_pointer, require_pointer
 from index.signing import TrustStore
 
 _log = logging.getLogger(__name__)
@@ -124,19 +124,10 @@ def follow_index(  # noqa: PLR0913 - what `open_index` takes, and how to follow
         raise ConfigurationError(f"poll_s is {poll_s}; give seconds above 0, or None to call check() yourself.")
     store = open_store(home) if isinstance(home, str) else home
     shared = None if embedder is None else _Shared(embedder)
+    how = Opening(trust=trust, embedder=shared, allow_unsigned=allow_unsigned, mmap=mmap, seen=seen)
 
     def opener(pointer: AliasPointer, signed: bool) -> IndexReader:  # noqa: FBT001 - what `read` returned
-        return open_pointer(
-            store,
-            name,
-            pointer,
-            signed=signed,
-            trust=trust,
-            embedder=shared,
-            allow_unsigned=allow_unsigned,
-            mmap=mmap,
-            seen=seen,
-        )
+        return open_pointer(store, name, pointer, how, signed=signed)
 
     def read() -> tuple[AliasPointer, bool]:
         return require_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)

@@ -7,7 +7,8 @@ the one it is handed. An open reader is immutable and serves any number of threa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -253,6 +254,25 @@ class IndexReader:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How versions are opened; what each means, `open_index` says.
+
+    Attributes:
+        trust: Keys whose signatures are accepted.
+        embedder: The model for text queries.
+        allow_unsigned: Accept a version without signature.
+        mmap: Map what is large.
+        seen: A file of the reader's own.
+    """
+
+    trust: TrustStore
+    embedder: Embedder | None = None
+    allow_unsigned: bool = False
+    mmap: bool = False
+    seen: Path | None = None
+
+
 def open_index(  # noqa: PLR0913 - each is asked for by somebody
     home: str | Store,
     name: str,
@@ -291,73 +311,52 @@ def open_index(  # noqa: PLR0913 - each is asked for by somebody
     """
     store = open_store(home) if isinstance(home, str) else home
     _require_names(name, alias)
+    how = Opening(trust=trust, embedder=embedder, allow_unsigned=allow_unsigned, mmap=mmap, seen=seen)
     if version is None:
         pointer, signed = require_pointer(store, name, alias, trust, allow_unsigned=allow_unsigned)
-        return open_pointer(
-            store,
-            name,
-            pointer,
-            signed=signed,
-            trust=trust,
-            embedder=embedder,
-            allow_unsigned=allow_unsigned,
-            mmap=mmap,
-            seen=seen,
-        )
+        return open_pointer(store, name, pointer, how, signed=signed)
     verified = verify_manifest(store, name, version, trust, allow_unsigned=allow_unsigned)
-    watch = _watch(store, name, None, trust, allow_unsigned=allow_unsigned, seen=seen)
-    return _load(store, verified, embedder, mmap=mmap, watch=watch)
+    return _load(store, verified, how, _watch(store, name, None, how))
 
 
-def open_pointer(  # noqa: PLR0913 - what `open_index` takes
-    store: Store,
-    name: str,
-    pointer: AliasPointer,
-    *,
-    signed: bool,
-    trust: TrustStore,
-    embedder: Embedder | None = None,
-    allow_unsigned: bool = False,
-    mmap: bool = False,
-    seen: Path | None = None,
-) -> IndexReader:
-    """Opens exactly the version that an alias projection names; `open_index` has the other arguments and the errors.
+def open_pointer(store: Store, name: str, pointer: AliasPointer, how: Opening, *, signed: bool) -> IndexReader:
+    """Opens exactly the version that an alias projection names.
 
     Args:
         store: The home.
         name: The index.
         pointer: The projection, as `require_pointer` returned it.
-        signed: Whether a trusted key signed it.
-        trust: Keys whose signatures are accepted.
-        embedder: The model for text queries.
-        allow_unsigned: Accept a version without signature.
-        mmap: Map the FAISS file of a local home.
-        seen: A file of the reader's own.
+        how: How it is opened.
+        signed: Whether a trusted key signed the projection.
+
+    Raises:
+        IntegrityError: As `open_index` says.
     """
-    verified = _pointed(store, name, pointer, trust, signed=signed, allow_unsigned=allow_unsigned)
-    watch = _watch(store, name, pointer, trust, allow_unsigned=allow_unsigned, seen=seen)
-    return _load(store, verified, embedder, mmap=mmap, watch=watch)
+    verified = _pointed(store, name, pointer, how, signed=signed)
+    return _load(store, verified, how, _watch(store, name, pointer, how))
 
 
-def _watch(
-    store: Store,
-    name: str,
-    pointer: AliasPointer | None,
-    trust: TrustStore,
-    *,
-    allow_unsigned: bool,
-    seen: Path | None,
-) -> Watch:
-    """Returns the tombstones of an index, not older than its alias file and what the reader remembers."""
-    memory = Seen(seen) if seen is not None else None
-    floor = max(memory.tombstones(name) if memory else 0, pointer.tombstones if pointer else 0)
+def _watch(store: Store, name: str, pointer: AliasPointer | None, how: Opening) -> Watch:
+    """Returns the tombstones of an index, not older than its alias files and what the reader remembers."""
+    memory = Seen(how.seen) if how.seen is not None else None
+    said = pointer.tombstones if pointer else max(_said(store, name, how), default=0)
+    floor = max(memory.tombstones(name) if memory else 0, said)
     if memory is not None and pointer is not None:
         memory.require_newer(name, pointer.alias, pointer.generation)
-    watch = Watch(store, name, trust, allow_unsigned=allow_unsigned, floor=floor)
+    watch = Watch(store, name, how.trust, allow_unsigned=how.allow_unsigned, floor=floor)
     if memory is not None:
         alias, moved = (pointer.alias, pointer.generation) if pointer is not None else ("", 0)
         memory.remember(name, alias=alias, generation=moved, tombstones=watch.known.sequence)
     return watch
+
+
+def _said(store: Store, name: str, how: Opening) -> Iterator[int]:
+    """Yields how far the tombstones are by each alias file that holds: who opens a version by number names none."""
+    for alias in alias_names(store, name):
+        with suppress(IntegrityError):
+            found = verified_pointer(store, name, alias, how.trust, allow_unsigned=how.allow_unsigned)
+            if found is not None:
+                yield found[0].tombstones
 
 
 def require_pointer(
@@ -388,10 +387,8 @@ def _require_names(name: str, alias: str) -> None:
         raise ConfigurationError(str(error)) from error
 
 
-def _pointed(
-    store: Store, name: str, pointer: AliasPointer, trust: TrustStore, *, signed: bool, allow_unsigned: bool
-) -> Verified:
-    verified = verify_manifest(store, name, pointer.version, trust, allow_unsigned=allow_unsigned)
+def _pointed(store: Store, name: str, pointer: AliasPointer, how: Opening, *, signed: bool) -> Verified:
+    verified = verify_manifest(store, name, pointer.version, how.trust, allow_unsigned=how.allow_unsigned)
     _check_pointer(pointer, verified)
     if verified.aliases_signed and not signed:
         raise SignatureInvalid(
@@ -411,12 +408,10 @@ def _check_pointer(pointer: AliasPointer, verified: Verified) -> None:
         )
 
 
-def _load(
-    store: Store, verified: Verified, embedder: Embedder | None, *, mmap: bool, watch: Watch | None = None
-) -> IndexReader:
-    manifest = verified.manifest
+def _load(store: Store, verified: Verified, how: Opening, watch: Watch) -> IndexReader:
+    manifest, embedder = verified.manifest, how.embedder
     folder = layout.version_path(manifest.name, manifest.number)
-    mapped = _MAPPED if mmap and store.is_local else ()
+    mapped = _MAPPED if how.mmap and store.is_local else ()
     # Everything is compared with its digest, also what is not used here: one altered byte is enough.
     data = {file: read_checked(store, folder, file, ref) for file, ref in manifest.files.items() if file not in mapped}
     for file in manifest.files.keys() & set(mapped):
@@ -424,7 +419,7 @@ def _load(
     if embedder is not None:
         _check_embedder(manifest, data[layout.CANARIES], embedder)
     chunks = batches.read_table(pa.BufferReader(data.pop(layout.CHUNKS))).combine_chunks()
-    if mmap:
+    if how.mmap:
         chunks = unloaded(chunks)
     documents = batches.read_table(pa.BufferReader(data[layout.DOCUMENTS]), list(DOCUMENT_COLUMNS)).combine_chunks()
     index = search.load_index(data[layout.INDEX]) if not mapped else _map(store, folder, layout.INDEX, search.map_index)

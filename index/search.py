@@ -77,12 +77,7 @@ def least_chunks(factory: str) -> int:
 
 def stored_vectors(index: Any) -> Vectors:
     """Returns the vectors of an index by row, shape `(n, dimension)`, as it stores them."""
-    if isinstance(index, faiss.IndexIVF):
-        index.make_direct_map()
-    if not index.ntotal:
-        return np.zeros((0, index.d), dtype=np.float32)
-    vectors: Vectors = index.reconstruct_n(0, index.ntotal)
-    return vectors
+    return vectors_of(index, np.arange(index.ntotal))
 
 
 def write_index(index: Any, path: Path) -> None:
@@ -104,6 +99,8 @@ def vectors_of(index: Any, rows: Rows) -> Vectors:
     """Returns the vectors of some rows, as the index has them: of one that compresses, nearly what was put in."""
     if isinstance(index, faiss.IndexIVF) and index.direct_map.no():
         index.make_direct_map()  # in memory; the file is not written
+    if not len(rows):
+        return np.zeros((0, index.d), dtype=np.float32)
     found: Vectors = index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64))
     return np.ascontiguousarray(found, dtype=np.float32)
 

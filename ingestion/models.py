@@ -59,12 +59,25 @@ def space_of(runtime: Runtime, version: VersionRecord) -> EmbedderRecord:
     Raises:
         FingerprintMismatch: The catalog does not know it.
     """
+    return known_space(runtime, version.embedder_fingerprint, f"{version.name} {version_name(version.number)}")
+
+
+def known_space(runtime: Runtime, fingerprint: str, what: str) -> EmbedderRecord:
+    """Returns the space of a fingerprint.
+
+    Args:
+        runtime: The project.
+        fingerprint: The fingerprint.
+        what: What was built in it, for the message.
+
+    Raises:
+        FingerprintMismatch: The catalog does not know it.
+    """
     with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, version.embedder_fingerprint)
+        space = embedders.get(tx, fingerprint)
     if space is None:
         raise FingerprintMismatch(
-            f"the catalog does not know the model of {version.name} {version_name(version.number)} "
-            f"({version.embedder_fingerprint[:12]}). Was the version copied from another home?"
+            f"the catalog does not know the model of {what} ({fingerprint[:12]}). Was it copied from another home?"
         )
     return space
 
@@ -124,20 +137,23 @@ def endpoint_of(settings: Settings, model: str) -> Endpoint:
     return found
 
 
-def first_canaries_path(declared: str) -> str:
-    """Returns where the first canary vectors of a remote model are kept."""
-    return f"embedders/{declared}/canaries.parquet"
+def declared_dimension(settings: Settings, model: str) -> int | None:
+    """Returns the numbers per vector of a model that is a folder or an endpoint; nothing is loaded or asked.
 
-
-def dimension_of(settings: Settings, model: str) -> int | None:
-    """Returns the numbers per vector of a folder's model or of a declared endpoint; None for a model of another kind.
+    Returns:
+        As its files or its declaration say; None for a name of the registry.
 
     Raises:
-        ConfigurationError: The folder holds no model that can be used, or the endpoint is not declared.
+        ConfigurationError: The folder is no model, or there is no such endpoint.
     """
     if model.startswith(REMOTE):
         return endpoint_of(settings, model).dimension
     return describe_embedder(located(settings, model)).dimension if model.startswith("path:") else None
+
+
+def first_canaries_path(declared: str) -> str:
+    """Returns where the first canary vectors of a remote model are kept."""
+    return f"embedders/{declared}/canaries.parquet"
 
 
 def located(settings: Settings, model: str) -> str:

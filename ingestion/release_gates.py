@@ -170,8 +170,11 @@ def quality_mix(handle: IO[bytes], of: str, minimum: float) -> drift_gates.Quali
         known = [value for value in values if value is not None]
         number, scored, total = number + len(values), scored + len(known), total + sum(known)
         low += sum(value < minimum for value in known)
-        each = {name: _UNSCORED if value is None else value for name, value in zip(names, values, strict=True)}
-        lowest = heapq.nsmallest(_LOWEST_NAMED, {*lowest, *((value, name) for name, value in each.items())})
+        each = {name: value for value, name in lowest}
+        for name, value in zip(names, values, strict=True):
+            score = _UNSCORED if value is None else value
+            each[name] = min(score, each.get(name, score))
+        lowest = heapq.nsmallest(_LOWEST_NAMED, ((value, name) for name, value in each.items()))
     return drift_gates.QualityMix(
         of=of,
         number=number,

@@ -137,13 +137,8 @@ def _require_known(runtime: Runtime, name: str) -> None:
 
 
 def _embedder(runtime: Runtime, manifest: Manifest) -> Embedder:
-    from corpus.catalog import embedders  # noqa: PLC0415 - help must not load SQLAlchemy
-    from corpus.errors import FingerprintMismatch  # noqa: PLC0415
-    from ingestion.embedding import open_embedder  # noqa: PLC0415
+    from ingestion.embedding import open_embedder  # noqa: PLC0415 - help must not load the stages
+    from ingestion.models import known_space  # noqa: PLC0415
 
-    fingerprint = manifest.fingerprints["embedder"].digest
-    with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, fingerprint)
-    if space is None:
-        raise FingerprintMismatch(f"the catalog does not know the model of this candidate ({fingerprint[:12]}).")
-    return open_embedder(runtime, space)
+    what = f"candidate {manifest.identity[:16]}"
+    return open_embedder(runtime, known_space(runtime, manifest.fingerprints["embedder"].digest, what))

@@ -31,7 +31,10 @@ PathOption = Annotated[
         help="Documents, relative to the project, in quotes so that the shell leaves it alone.",
     ),
 ]
-ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help="Embedding model, or path: and a folder.")]
+ModelOption = Annotated[
+    str,
+    typer.Option("--model", metavar="MODEL", help="Embedding model, path: and a folder, or remote: and an endpoint."),
+]
 OwnerOption = Annotated[
     str | None, typer.Option("--owner", metavar="TEAM", help="Who answers for the documents; default: you.")
 ]
@@ -86,7 +89,6 @@ def new(
     from contracts.load import parse_contract  # noqa: PLC0415 - help must not load the validator
     from contracts.scaffold import new_contract  # noqa: PLC0415
     from ingestion.discovery import discover  # noqa: PLC0415
-    from ingestion.models import dimension_of  # noqa: PLC0415
 
     settings = session.settings()
     target = settings.contracts / f"{name}{SUFFIX}"
@@ -105,7 +107,7 @@ def new(
         include=include,
         embedder=model,
         owner=team,
-        dimension=dimension_of(settings, model),
+        dimension=_dimension(settings, model),
         defaults=defaults,
         schedule=schedule,
     )
@@ -120,6 +122,15 @@ def new(
         "next": f"stemma ingest {name}",
     }
     return Result(data=data, view=render.new_contract)
+
+
+def _dimension(settings: Settings, model: str) -> int | None:
+    """Returns the numbers per vector of a model that only the project knows: a folder, or an endpoint."""
+    if ":" not in model:
+        return None
+    from ingestion.models import declared_dimension  # noqa: PLC0415 - brings the catalog
+
+    return declared_dimension(settings, model)
 
 
 def validate(session: Session, which: WhichArgument = None) -> Result:

@@ -76,7 +76,9 @@ def erase(
         data: Json = {**receipt.to_json(), "next": f"stemma ingest {name}"}
         return Result(data=data, view=render_erase.lifted)
     _confirm(session, name, doc, yes=yes)
-    return Result(data=_data(stage.erase(runtime, name, doc, reason=reason, actor=actor)), view=render_erase.erased)
+    near = stage.names_like(runtime, name, doc)
+    erased = _data(stage.erase(runtime, name, doc, reason=reason, actor=actor))
+    return Result(data={**erased, "near": near}, view=render_erase.erased)
 
 
 def _confirm(session: Session, name: str, doc: str, *, yes: bool) -> None:

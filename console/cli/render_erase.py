@@ -22,9 +22,17 @@ def erased(data: Json) -> RenderableType:
         "left": signed["left"],
     }
     also = data["also_said_by"]
+    missed = [] if any(signed["found"].values()) or data["figures"]["rows"] else [Text(_missed(data), style="yellow")]
     notes = [Text(f"{len(also)} other documents say some of the same and stay:", style="yellow")] if also else []
     notes += [Text(f"  {render.plain(item)}") for item in also[:_SHOWN]]
-    return render.page(render.receipt(data), render.facts(facts), *notes)
+    return render.page(render.receipt(data), render.facts(facts), *missed, *notes)
+
+
+def _missed(data: Json) -> str:
+    """Says that nothing was found, which a typing error looks like too."""
+    near = data.get("near") or []
+    meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else " Ids are those that hits name."
+    return f"Nothing of a document with this id was found. It is refused from now on, which --lift takes back.{meant}"
 
 
 def completed(data: Json) -> RenderableType:

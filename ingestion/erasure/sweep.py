@@ -20,6 +20,7 @@ from corpus.ids import canonical_json
 from corpus.storage import Store
 from index.layout import candidates_path
 from ingestion.erasure.versions import Work
+from ingestion.erasure.words import SPOKEN
 
 _APART = ("indexes/", "segments/", "vectors/", "answers/", "erasures/", "catalog.db")
 """Places that have a step of their own."""
@@ -65,7 +66,7 @@ def clean_reports(work: Work) -> int:
 
 
 def drop_work(work: Work) -> int:
-    """Removes work in progress, and candidates that failed a gate. Returns how many held the document.
+    """Removes work in progress, and candidates that failed a gate. Returns how many held or quoted the document.
 
     A run that was cut off starts anew, and a candidate is only there to be looked at. No run is at work: the erasure
     holds the gate alone.
@@ -83,7 +84,7 @@ def _holds(store: Store, folder: str, work: Work) -> bool:
     doc_id = work.record.doc_id.encode("utf-8")
     for path in _files(store, folder):
         if path.endswith(".parquet"):
-            if _named_in_parquet(store, path, work.record.doc_id):
+            if _named_in_parquet(store, path, work.record.doc_id) or _spoken_of_in_parquet(store, path, work):
                 return True
         elif doc_id in store.read_bytes(path):
             return True
@@ -97,6 +98,18 @@ def _named_in_parquet(store: Store, path: str, doc_id: str) -> bool:
             return False
         column = file.read(columns=["doc_id"])["doc_id"]
     return bool(pc.any(pc.equal(column, pa.scalar(doc_id))).as_py())
+
+
+def _spoken_of_in_parquet(store: Store, path: str, work: Work) -> bool:
+    """Whether findings or reasons in the row of another document quote or name this one."""
+    with store.open(path) as handle:
+        file = pq.ParquetFile(handle)
+        spoken = [name for name in SPOKEN if name in file.schema_arrow.names]
+        texts = [name for name in spoken if pa.types.is_string(file.schema_arrow.field(name).type)]
+        for batch in file.iter_batches(batch_size=1024, columns=texts) if texts else ():
+            if any(work.words.clean_row(row) is not row for row in batch.to_pylist()):
+                return True
+    return False
 
 
 def last_look(work: Work, texts: Iterable[str]) -> Looked:

@@ -23,7 +23,8 @@ GONE = "[erased]"
 """What stands in the place of a text that spoke of an erased document."""
 
 _WORD = re.compile(r"\w+")
-_SPOKEN = ("findings", "reasons", "quality_reasons")
+SPOKEN = ("findings", "reasons", "quality_reasons")
+"""Columns of a document's row that may speak of another document, as JSON."""
 
 
 class Words:
@@ -93,7 +94,7 @@ class Words:
         Its own text, title and metadata stay as they are.
         """
         changed = {}
-        for name in _SPOKEN:
+        for name in SPOKEN:
             said = row.get(name)
             if said and said != "[]":
                 value = batches.loads(said)

@@ -18,6 +18,7 @@ from corpus.catalog.exclusive import gate
 from corpus.catalog.records import AuditRecord
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.ids import new_run_id, tomb_digest
+from corpus.naming import nearest
 from corpus.receipts import Receipt
 from index.signing import Signer, load_signer
 from ingestion.erasure import receipt as receipts
@@ -70,7 +71,9 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
     """
     for name, value in (("a document", doc_id), ("a reason", reason), ("a name", actor)):
         if not value.strip():
-            raise ConfigurationError(f"erasing a document needs {name}, and got an empty text.")
+            raise ConfigurationError(
+                f"erasing a document needs {name}, and got an empty text: `stemma erase NAME DOC --reason '...'`."
+            )
     runtime.contract(contract)
     signer = load_signer(runtime.settings.signing_key)
     digest = tomb_digest(contract, doc_id)
@@ -87,6 +90,13 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
             erasures.remember_contents(tx, contract, digest, found.contents)
             erasures.bury(tx, contract, "document", [digest], after=after)
         return _work(runtime, record, signer)
+
+
+def names_like(runtime: Runtime, contract: str, doc_id: str) -> list[str]:
+    """Returns ids of documents that look like one that the contract does not have: a typing error erases nothing."""
+    with runtime.catalog.reading() as tx:
+        known = documents.states(tx, contract)
+    return [] if doc_id in known else nearest(doc_id, known)
 
 
 def complete(runtime: Runtime, contract: str = "") -> tuple[Erased, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from corpus.catalog import audit, documents, erasures, runs, versions
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.ids import new_run_id, tomb_digest
+from corpus.naming import nearest
 from corpus.receipts import Receipt
 from corpus.types import EMPTY
 from index.layout import version_name
@@ -114,9 +115,9 @@ def _require_document(tx: Session, contract: str, doc_id: str, digest: str) -> N
     if erased is not None and erased.state != "lifted":
         raise ConfigurationError(f"{doc_id!r} of {contract!r} was erased. Lift that first: `stemma erase ... --lift`.")
     if documents.find(tx, contract, doc_id) is None:
-        raise ConfigurationError(
-            f"{contract!r} has no document {doc_id!r}. Ids are those that `stemma index query` shows."
-        )
+        near = nearest(doc_id, documents.states(tx, contract))
+        meant = f"Did you mean {' or '.join(map(repr, near))}?" if near else "Ids are those that hits name."
+        raise ConfigurationError(f"{contract!r} has no document {doc_id!r}. {meant}")
 
 
 def _require_chunk(runtime: Runtime, contract: str, chunk_id: str) -> None:

@@ -34,7 +34,8 @@ def test_delete_and_restore(kept: Any) -> None:
     assert back["next"] == "stemma index release handbook"
     assert "mara.md" in _found(kept)
     assert "a document or a chunk" in kept("index", "delete", "handbook", "--reason", "x", code=2).err
-    assert "has no document 'nope.md'" in kept("index", "delete", "handbook", "nope.md", "--reason", "x", code=2).err
+    refused = kept("index", "delete", "handbook", "marra.md", "--reason", "x", code=2).err
+    assert "has no document 'marra.md'. Did you mean 'mara.md'?" in refused
 
 
 def test_a_large_share_is_built_again_at_once(kept: Any) -> None:
@@ -50,8 +51,13 @@ def test_erase_asks_first_and_says_what_it_did(kept: Any) -> None:
     assert "add --yes" in kept(*words, code=2).err
     assert "mara.md" in _found(kept)
     assert "needs a reason" in kept("erase", "handbook", "mara.md", "--yes", code=2).err
+    missed = kept("erase", "handbook", "marra.md", "--reason", "request 17", "--yes").out
+    assert "Nothing of a document with this id was found" in missed
+    assert "Did you mean 'mara.md'?" in missed
+    assert "mara.md" in _found(kept)
     shown = kept(*words, "--yes").out
     assert "versions built again" in shown
+    assert "Nothing of a document" not in shown
     assert "erasures/handbook/" in shown
     assert "mara.md" not in _found(kept)
     assert "No erasure of handbook was cut short" in kept("erase", "handbook").out

@@ -38,6 +38,10 @@ def test_the_price_is_what_the_endpoint_declares_unless_another_is_given(ingeste
         lines = [f"{name} = {value!r}" for name, value in declared.items()]
         with (ingested.folder / "stemma.toml").open("a") as settings:
             settings.write("\n".join(["", "[embedders.priced]", *lines, ""]))
+        ingested("contract", "new", "other", "--path", "docs/*.md", "--model", "remote:priced")
+        assert "dimensions: 256" in (ingested.folder / "contracts" / "other.odcs.yaml").read_text()
+        unknown = ingested("contract", "new", "third", "--path", "docs/*.md", "--model", "remote:shelf", code=2)
+        assert "Declared: remote:priced" in unknown.err
         asked = ("reembed", NAME, "--estimate", "--model", "remote:priced", "--mode", "shadow")
         figures = ingested.json(*asked)["figures"]
         assert figures["price_estimated"] == round(figures["tokens_to_embed"] * 4 / 1e6, 4) > 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from laws.handbook import NAME, Project
 
@@ -20,6 +23,7 @@ from index.manifest import GateResult
 from index.reader import open_index
 from index.signing import TrustStore
 from ingestion.relations.codes import SUPERSEDED
+from ingestion.release_gates import quality_mix
 from ingestion.stages import release
 
 ALWAYS = ("conservation", "parity", "recall", "size", "one-chunker", "owned", "one-change", "superseded", "canary")
@@ -234,3 +238,12 @@ def test_terms_that_changed_under_one_version_are_released_no_more_than_ingested
     with pytest.raises(ContractError, match=r"version 2\.0\.0 was used before"):
         project.ingest()
     assert live(project) == 2
+
+
+def test_the_lowest_score_of_a_document_is_named_and_not_that_of_its_last_chunk() -> None:
+    rows = {"doc_id": ["a", "a", "b", "c"], "quality_score": [0.1, 0.9, 0.5, None]}
+    sink = io.BytesIO()
+    pq.write_table(pa.table(rows), sink)
+    found = quality_mix(io.BytesIO(sink.getvalue()), "chunks", 0.3)
+    assert (found.number, found.scored, found.below) == (4, 3, 2)
+    assert dict(found.lowest) == {"a": 0.1, "b": 0.5, "c": None}

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from laws.erasing import DOC, LINES, NEEDLES, TEXT, forms, make, never_found, page, traces
 from laws.handbook import NAME, Project
@@ -520,6 +523,28 @@ def test_a_lost_catalog_brings_nothing_back(project: Project, tmp_path: Path) ->
     assert served.isdisjoint({first, second, DOC})
     assert served
     assert traces(_home(project), []) == []
+
+
+def test_a_candidate_in_which_another_document_quotes_it_goes_too(project: Project) -> None:
+    project.fill(2)
+    project.write("people/mara", TEXT)
+    project.ingest()
+    version, candidate = (
+        _home(project) / "indexes/handbook/v000001",
+        _home(project) / "candidates/handbook/0123456789abcdef",
+    )
+    shutil.copytree(version, candidate)
+    for name in ("documents.parquet", "chunks.parquet"):
+        table = pq.read_table(candidate / name)
+        others = table.filter(pc.not_equal(table["doc_id"], DOC))
+        if name == "documents.parquet":
+            said = json.dumps([{"code": "duplicate", "message": f"says: {LINES[0]}"}])
+            place = others.schema.get_field_index("findings")
+            others = others.set_column(place, "findings", pa.array([said] * others.num_rows, pa.string()))
+        pq.write_table(others, candidate / name)
+    (candidate / "index.faiss").unlink()
+    erasing.erase(project.runtime, NAME, DOC, **WHY)
+    assert not candidate.exists()
 
 
 def test_a_home_that_is_no_local_folder(tmp_path: Path) -> None:
