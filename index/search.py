@@ -7,6 +7,7 @@ length and the metric is the inner product, which then is the cosine.
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     _tune(index)
     if not index.is_trained and len(vectors):
         index.train(_training_sample(vectors, lists))
+    if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer):
+        index.codes.resize(len(vectors) * index.sa_code_size())  # room at once: else it is held twice as it grows
     for block in _blocks(vectors):
         index.add(block)
     return index
@@ -184,12 +187,14 @@ def measure_recall(index: Any, vectors: Vectors, sample: int = 100) -> tuple[flo
         return None, 0
     chosen = np.unique(np.linspace(0, len(vectors) - 1, min(sample, len(vectors))).astype(np.int64))
     queries = np.ascontiguousarray(vectors[chosen])
+    _let_go(vectors)
     tenth = _exact_tenth(queries, chosen, vectors)
     _, found = search(index, queries, RECALL_K + 1)
     hits = 0
     for query, row, rows, least in zip(queries, chosen, found, tenth, strict=True):
         others = rows[(rows != row) & (rows >= 0)][:RECALL_K]
         hits += int((np.asarray(vectors[others]) @ query >= least - 1e-5).sum())
+        _let_go(vectors)
     return round(hits / (RECALL_K * len(chosen)), 6), len(chosen)
 
 
@@ -254,11 +259,26 @@ def _parameters(index: Any, selector: Any, allowed: Selection, k: int) -> Any:
 
 
 def _training_sample(vectors: Vectors, lists: int) -> Vectors:
-    size = max(lists * _TRAIN_PER_LIST, _TRAIN_LEAST)
+    size = min(len(vectors), max(lists * _TRAIN_PER_LIST, _TRAIN_LEAST))
     step = max(1, len(vectors) // size)
-    return np.ascontiguousarray(vectors[::step][:size])
+    sample = np.empty((size, vectors.shape[1]), dtype=np.float32)
+    for start in range(0, size, _BLOCK // step + 1):
+        end = min(size, start + _BLOCK // step + 1)
+        sample[start:end] = vectors[start * step : end * step : step]
+        _let_go(vectors)
+    return sample
 
 
 def _blocks(vectors: Vectors) -> Iterator[Vectors]:
     for start in range(0, len(vectors), _BLOCK):
         yield np.ascontiguousarray(vectors[start : start + _BLOCK])
+        _let_go(vectors)
+
+
+def _let_go(vectors: Vectors) -> None:
+    """Gives back the memory of what was read of a mapped file; it is read again where it is looked at again.
+
+    Else the whole file is counted as memory of this process before it ends, and counts against its limit.
+    """
+    if isinstance(vectors, np.memmap) and vectors._mmap is not None:  # type: ignore[attr-defined] # not in its stubs
+        vectors._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]

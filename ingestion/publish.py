@@ -261,8 +261,8 @@ def _runtime(runtime: Runtime, candidate: Candidate) -> dict[str, str]:
     """Returns what computed the vectors; several values are joined, because segments may differ."""
     found: dict[str, set[str]] = {}
     with runtime.catalog.reading() as tx:
-        for segment in candidate.segments:
-            vectors = segments.vectors(tx, segment.segment_id, candidate.space.fingerprint)
-            for key, value in (vectors.runtime if vectors else {}).items():
-                found.setdefault(key, set()).add(str(value))
+        runtimes = segments.runtimes(tx, candidate.contract.name, candidate.space.fingerprint)
+    for segment in candidate.segments:
+        for key, value in runtimes.get(segment.segment_id, {}).items():
+            found.setdefault(key, set()).add(str(value))
     return {key: ", ".join(sorted(values)) for key, values in sorted(found.items())}

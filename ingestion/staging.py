@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -199,9 +200,15 @@ def write_relations(store: Store, run_id: str, patches: Mapping[str, Mapping[str
 def read_relations(store: Store, run_id: str) -> dict[str, dict[str, Any]]:
     """Reads what `write_relations` wrote; empty before."""
     try:
-        patches: dict[str, dict[str, Any]] = json.loads(store.read_bytes(_relations(run_id)))
+        return dict(_parsed(store.read_bytes(_relations(run_id))))
     except FileNotFoundError:
         return {}
+
+
+@lru_cache(maxsize=1)
+def _parsed(data: bytes) -> dict[str, dict[str, Any]]:
+    """Parses what relating a run left once, not again for each shard: it grows with the run, as their number does."""
+    patches: dict[str, dict[str, Any]] = json.loads(data)
     return patches
 
 

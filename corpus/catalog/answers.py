@@ -229,6 +229,11 @@ def get(tx: Session, answer_ids: Iterable[str]) -> dict[str, AnswerRecord]:
     }
 
 
+def has_any(tx: Session) -> bool:
+    """Returns whether an answer is registered, at the price of looking at one."""
+    return tx.execute(select(AnswerRow.id).limit(1)).first() is not None
+
+
 def count(tx: Session) -> int:
     """Returns the number of answers."""
     return tx.execute(select(func.count()).select_from(AnswerRow)).scalar_one()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +77,8 @@ class DocumentState:
         updated_at: When.
         due_at: When the outcome must be worked out again, though nothing changed; None for never.
         stamp: What the listing said when its bytes, and what is beside it, had these digests; empty where the source
-            cannot promise that they are the same while that is.
+            cannot promise that they are the same while that is. A note on reading, and no part of what was decided:
+            two rows that differ in it alone are equal.
     """
 
     doc_id: str
@@ -95,7 +96,7 @@ class DocumentState:
     run_id: str
     updated_at: datetime
     due_at: datetime | None = None
-    stamp: str = ""
+    stamp: str = field(default="", compare=False)
 
     @property
     def judged_sha256(self) -> str:

@@ -190,6 +190,27 @@ def vectors_outside(tx: Session, contract: str, kept: Collection[str], before: d
     return tuple(sorted(pair for pair in outside if pair[0] not in busy and pair[0] not in kept))
 
 
+def ids(tx: Session) -> frozenset[str]:
+    """Returns the ids of all segments."""
+    return frozenset(tx.execute(select(SegmentRow.segment_id)).scalars())
+
+
+def embedded(tx: Session) -> frozenset[tuple[str, str]]:
+    """Returns (segment, space) of all vectors."""
+    found = tx.execute(select(VectorsRow.segment_id, VectorsRow.embedder_fingerprint))
+    return frozenset((row.segment_id, row.embedder_fingerprint) for row in found)
+
+
+def runtimes(tx: Session, contract: str, embedder_fingerprint: str) -> dict[str, dict[str, Any]]:
+    """Returns what computed the vectors of a contract's segments in a space, by segment."""
+    found = tx.execute(
+        select(VectorsRow.segment_id, VectorsRow.runtime)
+        .join(SegmentRow, SegmentRow.segment_id == VectorsRow.segment_id)
+        .where(SegmentRow.contract == contract, VectorsRow.embedder_fingerprint == embedder_fingerprint)
+    )
+    return {row.segment_id: row.runtime for row in found}
+
+
 def spaces(tx: Session, segment_id: str) -> tuple[str, ...]:
     """Returns the fingerprints of the spaces in which a segment has vectors, sorted."""
     statement = select(VectorsRow.embedder_fingerprint).where(VectorsRow.segment_id == segment_id)

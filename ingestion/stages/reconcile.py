@@ -107,20 +107,25 @@ def _rare(caught: CaughtUp, unfinished: Sequence[int], lost: Sequence[int]) -> d
 
 def _forget_lost(runtime: Runtime, contract: str, *, dry_run: bool) -> tuple[int, int]:
     """Takes back rows whose files are lost: a segment is ingested again, vectors are embedded again."""
-    lost_segments = lost_vectors = 0
-    with runtime.catalog.transaction() as tx:
-        for segment in segments.live(tx, contract):
-            folder = f"segments/{segment.segment_id}"
-            if not all(runtime.store.exists(f"{folder}/{name}") for name in ("documents.parquet", "chunks.parquet")):
-                lost_segments += 1
-                if not dry_run:
-                    documents.look_again(tx, contract, segment_id=segment.segment_id)
-            for space in segments.spaces(tx, segment.segment_id):
-                if not runtime.store.exists(vectors_path(space, segment.segment_id)):
-                    lost_vectors += 1
-                    if not dry_run:
-                        segments.forget_vectors(tx, segment.segment_id, space)
-    return lost_segments, lost_vectors
+    with runtime.catalog.reading() as tx:
+        live = [segment.segment_id for segment in segments.live(tx, contract)]
+        mine = set(live)
+        vectors = sorted(pair for pair in segments.embedded(tx) if pair[0] in mine)
+    # Files are looked for while nobody waits for this: on SQLite a transaction keeps all others from writing.
+    lost = [name for name in live if not _is_whole(runtime, name)]
+    bare = [(name, space) for name, space in vectors if not runtime.store.exists(vectors_path(space, name))]
+    if (lost or bare) and not dry_run:
+        with runtime.catalog.transaction() as tx:
+            for name in lost:
+                documents.look_again(tx, contract, segment_id=name)
+            for name, space in bare:
+                segments.forget_vectors(tx, name, space)
+    return len(lost), len(bare)
+
+
+def _is_whole(runtime: Runtime, segment_id: str) -> bool:
+    files = (f"segments/{segment_id}/{name}" for name in ("documents.parquet", "chunks.parquet"))
+    return all(runtime.store.exists(name) for name in files)
 
 
 def collect(runtime: Runtime, orphans: Sequence[str], before: datetime) -> int:
@@ -155,17 +160,19 @@ def _close_abandoned(runtime: Runtime, contract: str, before: datetime, *, dry_r
 
 
 def _unreferred(runtime: Runtime, contract: str) -> Iterator[str]:
-    """Yields what the catalog does not refer to, of any age."""
-    candidates = [
-        *(f"segments/{name}" for name in runtime.store.names("segments")),
-        *(f"vectors/{space}/{name}" for space in runtime.store.names("vectors") for name in _files(runtime, space)),
-        *(layout.version_path(contract, number) for number in version_numbers(runtime.store, contract)),
-        *(f"staging/{name}" for name in runtime.store.names("staging")),
-        *(f"attempts/{name}" for name in runtime.store.names("attempts")),
-        *(f".tmp/{name}" for name in runtime.store.names(".tmp")),
-    ]
+    """Yields what the catalog does not refer to, of any age; the catalog is asked once, not for each file."""
+    with runtime.catalog.reading() as tx:
+        known, embedded = segments.ids(tx), segments.embedded(tx)
+    numbers = version_numbers(runtime.store, contract)
     served = pointed(runtime, contract)
-    return (name for name in candidates if name not in served and not _is_referred(runtime, name))
+    yield from (f"segments/{name}" for name in runtime.store.names("segments") if name not in known)
+    for space in runtime.store.names("vectors"):
+        for name in _files(runtime, space):
+            if (name.removesuffix(".parquet"), space) not in embedded:
+                yield f"vectors/{space}/{name}"
+    folders = [layout.version_path(contract, number) for number in numbers]
+    yield from (name for name in folders if name not in served and not _is_referred(runtime, name))
+    yield from (f"{folder}/{name}" for folder in ("staging", "attempts", ".tmp") for name in runtime.store.names(folder))
 
 
 def _files(runtime: Runtime, space: str) -> Iterator[str]:
