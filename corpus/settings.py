@@ -21,6 +21,8 @@ from corpus.endpoints import NAME, Endpoint
 from corpus.errors import ConfigurationError
 
 PROJECT_FILE = "stemma.toml"
+_ED25519_PEM = "MC4CAQAwBQYDK2Vw"
+"""How the text of an unencrypted ed25519 key begins in PEM (RFC 8410, 10.3)."""
 KEY_VARIABLE = "env:"
 """Before the name of the environment variable that holds the signing key."""
 
@@ -154,7 +156,7 @@ class Settings(BaseSettings):
     @field_validator("contracts", "signing_key", "trusted_keys", "c2pa_anchors", mode="after")
     @classmethod
     def _under_project(cls, value: Path, info: Any) -> Path:
-        if "PRIVATE KEY" in str(value):
+        if "PRIVATE KEY" in str(value) or _ED25519_PEM in str(value):
             raise ValueError("holds a key itself, which would be logged: name a file, or env:NAME for a variable")
         if str(value).startswith(KEY_VARIABLE) and info.field_name == "signing_key":
             return value

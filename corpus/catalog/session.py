@@ -153,8 +153,9 @@ def open_catalog(url: str) -> Catalog:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"the catalog's URL cannot be read. {_VALID_URLS}") from error
+    except (ArgumentError, ValueError):  # ValueError: its port is no number
+        # Without the cause: a traceback must not repeat the URL, which may hold a password.
+        raise ConfigurationError(f"the catalog's URL cannot be read. {_VALID_URLS}") from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):

@@ -19,6 +19,7 @@ from security.fuzz_targets import TOKENS, Target, targets
 
 SECONDS = 20
 MOST_BYTES = 20_000
+_SLOW_SECONDS = 10.0
 
 
 def mutated(rng: random.Random, pool: list[bytes]) -> bytes:
@@ -36,13 +37,16 @@ def mutated(rng: random.Random, pool: list[bytes]) -> bytes:
 def run_plainly(name: str, target: Target, seconds: float) -> None:
     rng = random.Random(name)
     pool = list(target.seeds) or [b"{}"]
+    for seed in pool:
+        target(seed)  # the first reading loads what reads
     until, tried, read = time.monotonic() + seconds, 0, 0
     while time.monotonic() < until:
         data = mutated(rng, pool)
         began = time.monotonic()
         keep(name, target, data)
         tried += 1
-        if time.monotonic() - began > 10:
+        if time.monotonic() - began > _SLOW_SECONDS:
+            _found(name, data)
             raise TimeoutError(f"{name}: {len(data)} bytes took {time.monotonic() - began:.1f} s")
         if target(data):
             read += 1
@@ -56,10 +60,14 @@ def keep(name: str, target: Target, data: bytes) -> None:
     try:
         target(data)
     except Exception:
-        path = Path(os.environ.get("FUZZ_FOUND", ".")) / f"fuzz-{name.replace(' ', '-')}.bin"
-        path.write_bytes(data)
-        print(f"{name}: the bytes are in {path}", flush=True)
+        _found(name, data)
         raise
+
+
+def _found(name: str, data: bytes) -> None:
+    path = Path(os.environ.get("FUZZ_FOUND", ".")) / f"fuzz-{name.replace(' ', '-')}.bin"
+    path.write_bytes(data)
+    print(f"{name}: the bytes are in {path}", flush=True)
 
 
 def run_guided(name: str, target: Target, seconds: int) -> None:
