@@ -120,7 +120,8 @@ class LocalPlace:
         path = os.fsdecode(unquote_to_bytes(uri.removeprefix(_SCHEME)))
         last = ""
         for attempt in range(self.attempts):
-            time.sleep(_TICK_SECONDS if attempt else 0)
+            if attempt:
+                time.sleep(_TICK_SECONDS)
             data, moved = self._read_once(path, limit)
             digest = hashlib.sha256(data).hexdigest()
             if not moved or digest == last:

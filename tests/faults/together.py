@@ -1,9 +1,10 @@
 """Does several kinds of work on one home at once, each in a process of its own; see test_together.
 
-Usage: together.py FOLDER CATALOG_URL WORK WORK ...    prints one line of JSON for each, in that order
+Usage: together.py FOLDER CATALOG_URL
 
-Everything is imported once and each work forked; they start at the same moment. WORK is one of `ingest`, `release`,
-`reembed`, `gc`, `reconcile`, or `erase:DOCUMENT`.
+Reads lines of words and answers each with a line of JSON: what each work came to, in that order. Everything is imported
+once and each work forked; those of one line start at the same moment. A word is one of `ingest`, `release`, `reembed`,
+`gc`, `reconcile`, or `erase:DOCUMENT`.
 """
 
 from __future__ import annotations
@@ -56,9 +57,7 @@ def _said(folder: Path, url: str, word: str) -> dict[str, object]:
     return {"status": receipt.figures.get("status", "done"), "counts": receipt.to_json()["counts"]}
 
 
-def main(folder: Path, url: str, words: list[str]) -> None:
-    """Runs the works at once and prints what each came to."""
-    half_model.install()
+def _together(folder: Path, url: str, words: list[str]) -> list[object]:
     start, pipes = time.monotonic() + 0.3, []
     for word in words:
         reading, writing = os.pipe()
@@ -68,12 +67,22 @@ def main(folder: Path, url: str, words: list[str]) -> None:
             os._exit(0)
         os.close(writing)
         pipes.append(reading)
+    said: list[object] = []
     for reading in pipes:
         with os.fdopen(reading, "rb") as handle:
-            sys.stdout.write(handle.read().decode() + "\n")
+            said.append(json.loads(handle.read()))
     for _ in words:
         os.wait()
+    return said
+
+
+def main(folder: Path, url: str) -> None:
+    """Does the works of each line at once and says what they came to."""
+    half_model.install()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_together(folder, url, line.split())) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(Path(sys.argv[1]), sys.argv[2])
