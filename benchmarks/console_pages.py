@@ -5,12 +5,14 @@ Usage: console_pages.py [--documents N] [--held N] [--rounds N] [--json]
 A small project is ingested for real. Its catalog rows (documents, decisions, revisions, runs, versions with their
 manifests) are then copied under other ids until there are as many as asked for; parquet files are not copied, so a
 document's page is asked of a document that is stored. Each page is asked in turn, `--rounds` times, after two rounds
-that are not counted. The goal is 200 ms at the 95th percentile; the exit status is 1 where a page misses it.
+that are not counted. Processor time is that of the server, in steps of 10 ms, as a mean. The goal is 200 ms at the 95th
+percentile; the exit status is 1 where a page misses it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -19,12 +21,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 from sqlalchemy import insert, select, text
 
 from console.cli.main import main as stemma
@@ -58,9 +60,10 @@ def prepare(folder: Path, documents: int, held: int) -> None:
         (folder / "docs" / f"{title}.md").write_text(PAGE.format(title=title, body=body), "utf-8")
     (folder / "docs" / "held.md").write_text(f"# held\n\n{BODY.format(title='held')}\n", "utf-8")
     place = ("--project", str(folder))
-    stemma(["init", *place])
-    stemma(["contract", "new", NAME, "--path", "docs/**/*.md", "--model", "wordllama-256", *place])
-    stemma(["ingest", NAME, *place])
+    with contextlib.redirect_stdout(sys.stderr):
+        stemma(["init", *place])
+        stemma(["contract", "new", NAME, "--path", "docs/**/*.md", "--model", "wordllama-256", *place])
+        stemma(["ingest", NAME, *place])
     runtime = open_runtime(load_settings(folder))
     _multiply(runtime, documents, held)
     runtime.catalog.close()
@@ -100,8 +103,8 @@ def _row(tx: Any, table: type[Base], doc_id: str = "") -> dict[str, Any]:
     return dict(tx.execute(statement).one()._mapping)
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Runs the console, and ends it."""
     command = [sys.executable, "-m", "console.cli.main", "serve", "--port", "0", "--project", str(folder)]
     environment = {**os.environ, "STEMMA_CONSOLE_TOKEN": TOKEN}
@@ -115,20 +118,21 @@ def serving(folder: Path) -> Iterator[str]:
                 break
         found = re.search(r"http://\S+", "".join(said))
         assert found, said
-        yield found[0]
+        yield found[0], psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(30)
 
 
-def measure(url: str, rounds: int) -> list[dict[str, Any]]:
-    """Asks every page in turn; returns milliseconds by page."""
+def measure(url: str, process: psutil.Process, rounds: int) -> list[dict[str, Any]]:
+    """Asks every page in turn; returns milliseconds by page, by the clock and of the server's processor time."""
+    spent: dict[str, float] = dict.fromkeys(PAGES, 0.0)
     times: dict[str, list[float]] = {name: [] for name in PAGES}
     sizes: dict[str, int] = {}
     with httpx2.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
         for turn in range(rounds + 2):
             for name, path in PAGES.items():
-                begun = time.perf_counter()
+                before, begun = _processor(process), time.perf_counter()
                 answer = client.get(path)
                 took = (time.perf_counter() - begun) * 1000
                 if answer.status_code != 200:
@@ -136,10 +140,22 @@ def measure(url: str, rounds: int) -> list[dict[str, Any]]:
                 sizes[name] = len(answer.content)
                 if turn >= 2:
                     times[name].append(took)
+                    spent[name] += _processor(process) - before
     return [
-        {"page": name, "p50_ms": _quantile(found, 0.5), "p95_ms": _quantile(found, 0.95), "bytes": sizes[name]}
+        {
+            "page": name,
+            "p50_ms": _quantile(found, 0.5),
+            "p95_ms": _quantile(found, 0.95),
+            "processor_ms": round(spent[name] / len(found) * 1000, 1),
+            "bytes": sizes[name],
+        }
         for name, found in times.items()
     ]
+
+
+def _processor(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
 
 
 def _quantile(values: list[float], share: float) -> float:
@@ -157,15 +173,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"
         prepare(folder, options.documents, options.held)
-        with serving(folder) as url:
-            found = measure(url, options.rounds)
+        with serving(folder) as (url, process):
+            found = measure(url, process, options.rounds)
     if options.json:
         print(json.dumps({"documents": options.documents, "held": options.held, "pages": found}, indent=2))
     else:
         for row in found:
-            print(
-                f"{row['page']:24} p50 {row['p50_ms']:8.1f} ms   p95 {row['p95_ms']:8.1f} ms   {row['bytes']:8,} bytes"
-            )
+            clock = f"p50 {row['p50_ms']:8.1f} ms   p95 {row['p95_ms']:8.1f} ms"
+            print(f"{row['page']:24} {clock}   processor {row['processor_ms']:7.1f} ms   {row['bytes']:8,} bytes")
     return int(any(row["p95_ms"] > GOAL_MS for row in found))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import secrets
 import socket
@@ -75,7 +76,8 @@ def serve(runtime: Runtime, host: str, port: int, opened: Callable[[Opened], Non
     listening = _bound(host, port)
     try:
         opened(Opened(url=_url(host, listening.getsockname()[1]), token=made))
-        uvicorn.Server(config).run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn once it has ended in order
+            uvicorn.Server(config).run(sockets=[listening])
     finally:
         listening.close()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.web import charts
@@ -31,6 +31,7 @@ def _mark(number: int, start: int, end: int) -> Mark:
     return marks_of([_finding([start, end])])[0].model_copy(update={"number": number})
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.text(alphabet="ab\u200b\n ", max_size=60),
     st.lists(st.tuples(st.integers(0, 70), st.integers(0, 70)), max_size=5),
@@ -77,6 +78,7 @@ def test_a_difference_names_the_words() -> None:
     assert compared("x\n" * 5_000, "y") is None
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 1)), min_size=1, max_size=5, unique_by=lambda p: p[0]))
 def test_a_bar_fills_its_width_and_hides_no_part(parts: list[tuple[str, float]]) -> None:
     total = sum(share for _, share in parts)
