@@ -172,7 +172,8 @@ def _unreferred(runtime: Runtime, contract: str) -> Iterator[str]:
                 yield f"vectors/{space}/{name}"
     folders = [layout.version_path(contract, number) for number in numbers]
     yield from (name for name in folders if name not in served and not _is_referred(runtime, name))
-    yield from (f"{folder}/{name}" for folder in ("staging", "attempts", ".tmp") for name in runtime.store.names(folder))
+    for folder in ("staging", "attempts", ".tmp"):
+        yield from (f"{folder}/{name}" for name in runtime.store.names(folder))
 
 
 def _files(runtime: Runtime, space: str) -> Iterator[str]:
