@@ -164,7 +164,7 @@ def story(
             eventually("the DAGs", lambda: wanted <= set(cluster.api.dag_ids()))
             for dag_id in wanted:
                 cluster.api.unpause(dag_id)
-            told.say("PostgreSQL, Redis, S3, API server, DAG processor, triggerer, scheduler and two workers are up")
+            told.say("PostgreSQL, Redis, S3, API server, DAG processor, scheduler and two workers are up")
             yield told
             told.say("stopping everything")
         for runtime in (told.runtime, told.control):
