@@ -1,8 +1,7 @@
 """PostgreSQL, Redis, S3, CeleryExecutor and two workers that share no disk: two of them are killed at work.
 
 `make cluster-test` runs it; the default collection leaves it out. The tests tell one story and stand in its order. What
-an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: it has to be the same, byte
-for byte.
+an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: it has to have the same identity.
 """
 
 from __future__ import annotations
