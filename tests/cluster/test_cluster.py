@@ -1,7 +1,8 @@
 """PostgreSQL, Redis, S3, CeleryExecutor and two workers that share no disk: two of them are killed at work.
 
-`make cluster-test` runs it; the default collection leaves it out. The tests tell one story and stand in its order. What
-an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: it has to have the same identity.
+`make cluster-test` runs it; the default collection leaves it out. The tests tell one story and stand in its order.
+What an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: its identity, which has
+the digest of every content file in it, has to be the same.
 """
 
 from __future__ import annotations
