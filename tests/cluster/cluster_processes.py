@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 15
 
 

@@ -16,7 +16,7 @@ from airflow_process import REPOSITORY, AirflowSite, task_errors
 from celery import Celery
 from cluster_processes import Machine, boot, free_port, wait_until
 
-HEAD = ("api-server", "dag-processor", "triggerer", "scheduler")
+HEAD = ("api-server", "dag-processor", "scheduler")
 SILENT_SECONDS = 15
 """After so many seconds without a heartbeat a task counts as lost; Airflow's default is 300."""
 POOL = "stemma_embed"
@@ -103,7 +103,7 @@ class Cluster:
         """Starts what is no worker and waits until it is well."""
         for component in HEAD:
             self.head[component] = self._boot(component, [component])
-        wait_until("the head of the cluster", self._is_healthy, self._wrong, 150)
+        wait_until("the head of the cluster", self._is_healthy, self._wrong, 300)
 
     def add_worker(self, name: str) -> None:
         """Starts a worker with an empty disk; `await_workers` waits for it."""

@@ -1,8 +1,8 @@
 """PostgreSQL, Redis, S3, CeleryExecutor and two workers that share no disk: two of them are killed at work.
 
-`make cluster-test` runs it; the default collection leaves it out. The tests tell one story and stand in its order. What
-an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: it has to be the same, byte
-for byte.
+`make cluster-test` runs it; the default collection leaves it out. The tests tell one story and stand in its order.
+What an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: its identity, which has
+the digest of every content file in it, has to be the same.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def story(
             eventually("the DAGs", lambda: wanted <= set(cluster.api.dag_ids()))
             for dag_id in wanted:
                 cluster.api.unpause(dag_id)
-            told.say("PostgreSQL, Redis, S3, API server, DAG processor, triggerer, scheduler and two workers are up")
+            told.say("PostgreSQL, Redis, S3, API server, DAG processor, scheduler and two workers are up")
             yield told
             told.say("stopping everything")
         for runtime in (told.runtime, told.control):
