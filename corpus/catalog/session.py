@@ -295,16 +295,9 @@ def _refused(catalog: Catalog, cause: BaseException, *, committing: bool = False
 
 
 def _next_step(cause: BaseException, *, committing: bool) -> tuple[type[CatalogError], str]:
-    said = str(cause)
-    if "is full" in said or "No space left" in said:
-        return (
-            CatalogError,
-            "Nothing was changed. Make room on the disk of the catalog, then run the same command again.",
-        )
-    if "readonly" in said or "read-only" in said:
-        return CatalogError, "Nothing was changed. Let this user write the catalog, or mount its disk for writing."
-    if "locked" in said or "deadlock" in said or "could not serialize" in said:
-        return CatalogUnavailable, "Another process is writing; nothing was changed, run again when it is done."
+    for words, kind, step in _SAID:
+        if any(word in str(cause) for word in words):
+            return kind, step
     if type(cause).__name__ not in _LOST:
         return CatalogError, "Nothing was changed. Run `stemma doctor`; if it finds nothing, report this as a bug."
     if committing:
@@ -312,13 +305,38 @@ def _next_step(cause: BaseException, *, committing: bool) -> tuple[type[CatalogE
             "The connection was lost while a change was being kept, so it may be there or not. Run the same command "
             "again: what is there is found, and nothing is done twice."
         )
-    kind = CatalogError if isinstance(cause, sqlite3.Error) else CatalogUnavailable
-    return kind, (
+    lost: type[CatalogError] = CatalogError if isinstance(cause, sqlite3.Error) else CatalogUnavailable
+    return lost, (
         "Nothing was changed. Check that catalog_url is right and the database can be reached, then run `stemma "
         "doctor`, and the same command again."
     )
 
 
+_SAID: tuple[tuple[tuple[str, ...], type[CatalogError], str], ...] = (
+    (
+        ("is full", "No space left"),
+        CatalogError,
+        "Nothing was changed. Make room on the disk of the catalog, then run it again.",
+    ),
+    (
+        ("readonly", "read-only"),
+        CatalogError,
+        "Nothing was changed. Let this user write the catalog, or mount its disk for writing.",
+    ),
+    (
+        ("unable to open database",),
+        CatalogError,
+        (
+            "Nothing was changed. Check that catalog_url is right, that its disk is mounted, and that this user may "
+            "write its folder: SQLite writes there also to read. `stemma doctor` looks at it."
+        ),
+    ),
+    (
+        ("locked", "deadlock", "could not serialize"),
+        CatalogUnavailable,
+        "Another process is writing; nothing was changed, run again when it is done.",
+    ),
+)
 _LOST = frozenset(
     (
         # PEP 249: the database cannot be reached or opened. All else is about what was asked of it.
