@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy import ColumnElement, distinct, exists, func, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog.tables import (
@@ -171,8 +171,9 @@ def waiting(tx: Session, contract: str | None = None) -> dict[str, Waiting]:
     oldest = select(DocumentRow.contract, func.min(DocumentRow.updated_at).label("n")).where(held)
     voted = (
         select(VoteRow.contract, func.count(distinct(VoteRow.doc_id)).label("n"))
-        .join(DocumentRow, (DocumentRow.contract == VoteRow.contract) & (DocumentRow.doc_id == VoteRow.doc_id))
-        .where(held, VoteRow.outcome != REVIEWED)
+        .where(VoteRow.outcome != REVIEWED)
+        # Votes are few: each looks its document up, where a join would begin with the documents.
+        .where(exists().where(DocumentRow.contract == VoteRow.contract, DocumentRow.doc_id == VoteRow.doc_id, held))
     )
     erasing = select(ErasureRow.contract, func.count().label("n")).where(ErasureRow.state == "pending")
     since = _by_contract(tx, oldest, DocumentRow.contract, contract)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, cast, func, or_, select, tuple_
+from sqlalchemy import Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -130,14 +130,13 @@ def _kept(contract: str, outcome: str, rule: str) -> Select[Any]:
 def _newest(tx: Session, contract: str, states: Sequence[DocumentState]) -> dict[str, DecisionRecord]:
     if not states:
         return {}
-    wanted = [(state.doc_id, state.revision_id) for state in states]
-    newest = (
-        select(func.max(DecisionRow.id))
-        .where(DecisionRow.contract == contract, tuple_(DecisionRow.doc_id, DecisionRow.revision_id).in_(wanted))
-        .group_by(DecisionRow.doc_id)
+    wanted = {state.doc_id: state.revision_id for state in states}
+    statement = select(*rows.columns(DecisionRow, DecisionRecord)).where(
+        DecisionRow.contract == contract, DecisionRow.doc_id.in_(wanted)
     )
-    statement = select(*rows.columns(DecisionRow, DecisionRecord)).where(DecisionRow.id.in_(newest))
-    return {record.doc_id: record for record in rows.read(tx, DecisionRecord, statement)}
+    # A document has few decisions; a key of two columns would not be looked up in the index.
+    found = rows.read(tx, DecisionRecord, statement.order_by(DecisionRow.id))
+    return {record.doc_id: record for record in found if record.revision_id == wanted[record.doc_id]}
 
 
 def _overrides(tx: Session, contract: str, names: Sequence[str]) -> dict[tuple[str, str], OverrideRecord]:
