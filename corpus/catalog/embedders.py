@@ -55,12 +55,8 @@ def named(tx: Session, fingerprint: str) -> tuple[EmbedderRecord, ...]:
     first = get(tx, fingerprint)
     if first is None:
         return ()
-    statement = select(EmbedderNameRow.model, EmbedderNameRow.revision)
-    names = tx.execute(
-        statement.where(EmbedderNameRow.fingerprint == fingerprint).order_by(
-            EmbedderNameRow.model, EmbedderNameRow.revision
-        )
-    ).all()
+    names = (EmbedderNameRow.model, EmbedderNameRow.revision)
+    statement = select(*names).where(EmbedderNameRow.fingerprint == fingerprint).order_by(*names)
     others = (replace(first, model=name.model, revision=name.revision) for name in tx.execute(statement))
     return (first, *(record for record in others if record != first))
 
