@@ -1,8 +1,7 @@
 """A contract, compiled: the frozen values that the rest of the system reads.
 
-Nothing here knows YAML, the standard's layout or an engine. `contracts.reading.compile` makes these values,
-and what they say has been validated. Mappings are plain dictionaries, so that `dataclasses.asdict`
-can take a value apart for a fingerprint.
+Nothing here knows YAML, the standard's layout or an engine. `contracts.reading.compile` makes these values, and what
+they say has been validated. Mappings are plain dictionaries, so that `dataclasses.asdict` can take a value apart.
 """
 
 from __future__ import annotations
@@ -217,15 +216,13 @@ class IndexSpec:
         factory: A faiss factory name, or `auto` for one that fits the number of chunks.
         deletes: Whether `few` or `many` documents are expected to leave or change; `auto` looks at it.
         lexical: `bm25` for an index of words beside the vectors, empty for none.
-        rebuild_share: Share of the documents that serve, in [0, 1]: where more are deleted, the next version is built
-            at once.
+        rebuild_share: Share of the documents, in [0, 1]: where more are deleted, it is built again at once.
     """
 
     factory: str = "auto"
     deletes: Literal["few", "many"] = "many"
     lexical: str = ""
-    # A search that has to leave out more than that costs more than one that does not (10-15 %, design of this system).
-    rebuild_share: float = 0.1
+    rebuild_share: float = 0.1  # a search that has to leave out more costs more (10-15 %, design of this system)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ def build_without(
     manifest: Manifest,
     doc_ids: Collection[str],
     clean: Callable[[Row], Row] = lambda row: row,
+    clean_contract: Callable[[str], str] = str,
 ) -> Built:
     """Builds the content of a version again without some documents.
 
@@ -59,6 +60,7 @@ def build_without(
         manifest: The version, already verified.
         doc_ids: The documents that go.
         clean: Takes out of the row of another document what it says about these.
+        clean_contract: Takes out of the contract's text what it quotes of these.
 
     Returns:
         The files, in `scratch/version`. An index of lists that needs more chunks than are left becomes `Flat`.
@@ -73,7 +75,7 @@ def build_without(
         embedder_fingerprint=manifest.fingerprints["embedder"].digest,
         dimension=manifest.index.dimension,
         factory=manifest.index.factory,
-        contract_yaml=data[layout.CONTRACT],
+        contract_yaml=clean_contract(data[layout.CONTRACT].decode("utf-8")).encode("utf-8"),
         canaries=batches.vectors_from_arrow(_table(data[layout.CANARIES])["vector"]),
         lexical="bm25" if layout.LEXICAL in manifest.files else "",
     )

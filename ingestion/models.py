@@ -14,7 +14,7 @@ from corpus import batches
 from corpus.catalog import embedders
 from corpus.catalog.records import EmbedderRecord, VersionRecord
 from corpus.endpoints import Endpoint
-from corpus.errors import ConfigurationError, DigestMismatch, FingerprintMismatch
+from corpus.errors import ConfigurationError, DigestMismatch, EmbedderUnavailable, FingerprintMismatch
 from corpus.ids import text_digest
 from corpus.seams import Embedder, Vectors
 from corpus.settings import Settings
@@ -63,7 +63,7 @@ def space_of(runtime: Runtime, version: VersionRecord) -> EmbedderRecord:
 
 
 def known_space(runtime: Runtime, fingerprint: str, what: str) -> EmbedderRecord:
-    """Returns the space of a fingerprint.
+    """Returns the space of a fingerprint, under a name that its model has now: one that was moved is the same model.
 
     Args:
         runtime: The project.
@@ -74,12 +74,21 @@ def known_space(runtime: Runtime, fingerprint: str, what: str) -> EmbedderRecord
         FingerprintMismatch: The catalog does not know it.
     """
     with runtime.catalog.reading() as tx:
-        space = embedders.get(tx, fingerprint)
-    if space is None:
+        spaces = embedders.named(tx, fingerprint)
+    if not spaces:
         raise FingerprintMismatch(
             f"the catalog does not know the model of {what} ({fingerprint[:12]}). Was it copied from another home?"
         )
-    return space
+    standing = (space for space in spaces if _stands_for(runtime, space))
+    return spaces[0] if len(spaces) == 1 else next(standing, spaces[0])
+
+
+def _stands_for(runtime: Runtime, space: EmbedderRecord) -> bool:
+    """Returns whether a name stands for its space now: the model may have been moved since it was accepted."""
+    try:
+        return describe_model(runtime, space.model, space.revision or None).fingerprint == space.fingerprint
+    except (ConfigurationError, FingerprintMismatch, EmbedderUnavailable):
+        return False
 
 
 def load_model(runtime: Runtime, model: str, revision: str | None, fingerprint: str) -> Embedder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.metadata import version as installed
 
-from corpus.catalog import contracts, segments, versions
+from corpus.catalog import contracts, embedders, segments, versions
 from corpus.catalog.records import VersionRecord
 from corpus.ids import fingerprint, sha256_hex
 from corpus.settings import Settings
@@ -80,6 +80,7 @@ def publish(
     record, terms = releases.version_record(manifest, digest), candidate.contract
     with runtime.catalog.transaction() as tx:
         versions.add(tx, record)
+        embedders.register(tx, candidate.space)
         contracts.register(tx, name=name, version=terms.version, digest=terms.digest, yaml=terms.raw_yaml)
     if candidate.contract.approvals.persons and standing_of(runtime, record, alias).missing:
         return record, WAITING

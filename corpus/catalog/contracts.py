@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Callable
+
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -56,6 +58,21 @@ def latest(tx: Session, name: str) -> ContractRecord | None:
 def names(tx: Session) -> tuple[str, ...]:
     """Returns the names of all contracts ever registered, sorted."""
     return tuple(tx.execute(select(ContractRow.name).distinct().order_by(ContractRow.name)).scalars())
+
+
+def clean_texts(tx: Session, clean: Callable[[str], str]) -> int:
+    """Takes out of the texts of all contracts what an erased document said; returns how many changed.
+
+    Their digests stay: they are of what was agreed, and name no word of it.
+    """
+    changed = 0
+    for row in tx.execute(select(ContractRow.name, ContractRow.version, ContractRow.yaml)).all():
+        fresh = clean(row.yaml)
+        if fresh != row.yaml:
+            here = (ContractRow.name == row.name, ContractRow.version == row.version)
+            tx.execute(update(ContractRow).where(*here).values(yaml=fresh))
+            changed += 1
+    return changed
 
 
 def texts(tx: Session, name: str) -> dict[str, str]:

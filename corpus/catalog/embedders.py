@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -43,6 +45,20 @@ def by_model(tx: Session, model: str, revision: str) -> EmbedderRecord | None:
         .where(EmbedderNameRow.model == model, EmbedderNameRow.revision == revision)
     )
     return rows.first(tx, EmbedderRecord, statement)
+
+
+def named(tx: Session, fingerprint: str) -> tuple[EmbedderRecord, ...]:
+    """Returns a space under every name that was accepted for it, the one it was first seen by first; empty if unknown.
+
+    A model that was renamed or moved has several, of which some stand for nothing any more.
+    """
+    first = get(tx, fingerprint)
+    if first is None:
+        return ()
+    names = (EmbedderNameRow.model, EmbedderNameRow.revision)
+    statement = select(*names).where(EmbedderNameRow.fingerprint == fingerprint).order_by(*names)
+    others = (replace(first, model=name.model, revision=name.revision) for name in tx.execute(statement))
+    return (first, *(record for record in others if record != first))
 
 
 def get(tx: Session, fingerprint: str) -> EmbedderRecord | None:

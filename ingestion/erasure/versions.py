@@ -67,9 +67,18 @@ def replace_versions(work: Work) -> dict[int, int]:
         verified = _verified(work, number)
         if verified is None:
             done[number] = _drop_damaged(work, number)
-        elif rewrite.speaks_of(work.runtime.store, verified.manifest, {work.record.doc_id}, work.words.clean_row):
+        elif _speaks(work, verified.manifest):
             done[number] = _replace(work, verified.manifest, replaced)
     return done
+
+
+def _speaks(work: Work, manifest: Manifest) -> bool:
+    """Returns whether a version holds the document, says something about it, or has a contract that quotes it."""
+    store = work.runtime.store
+    if rewrite.speaks_of(store, manifest, {work.record.doc_id}, work.words.clean_row):
+        return True
+    text = store.read_bytes(f"{layout.version_path(manifest.name, manifest.number)}/{layout.CONTRACT}").decode("utf-8")
+    return work.words.redact(text) != text
 
 
 def _verified(work: Work, number: int) -> Verified | None:
@@ -97,7 +106,9 @@ def _replace(work: Work, manifest: Manifest, replaced: dict[int, int]) -> int:
     store, catalog = work.runtime.store, work.runtime.catalog
     trust = TrustStore.from_folder(work.runtime.settings.trusted_keys)
     with store.scratch() as scratch:
-        built = rewrite.build_without(scratch, store, manifest, {work.record.doc_id}, work.words.clean_row)
+        built = rewrite.build_without(
+            scratch, store, manifest, {work.record.doc_id}, work.words.clean_row, work.words.redact
+        )
         fresh = rewrite.manifest_without(
             manifest,
             built,
@@ -143,10 +154,11 @@ def _take_place(work: Work, old: int, new: int) -> None:
 
 
 def _retire(work: Work, number: int) -> None:
-    remove_version(work.runtime.store, work.name, number)
+    """Takes a version out of service, then removes it: killed in between, its folder is still there to be found."""
     with work.runtime.catalog.transaction() as tx:
         if versions.get(tx, work.name, number) is not None:
             versions.set_state(tx, work.name, number, "retired")
+    remove_version(work.runtime.store, work.name, number)
 
 
 def project_aliases(work: Work) -> None:

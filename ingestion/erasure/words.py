@@ -88,6 +88,22 @@ class Words:
             return self.alias
         return GONE if self.names(text) or self.quotes(text) else text
 
+    def redact(self, text: str) -> str:
+        """Returns a text of people, such as a contract, with `(erased)` in the place of each quote; its form stays.
+
+        In round brackets, because square ones would be a list in YAML.
+        """
+        words = list(_WORD.finditer(text))
+        runs, kept, end = self._runs[RUN], [], 0
+        for place, run in enumerate(_runs([word.group().casefold() for word in words], RUN)):
+            if run not in runs:
+                continue
+            first, last = words[place].start(), words[place + RUN - 1].end()
+            if first >= end:
+                kept += [text[end:first], "(erased)"]
+            end = last
+        return "".join((*kept, text[end:]))
+
     def clean_row(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the row of another document without what its findings and reasons say of this one.
 

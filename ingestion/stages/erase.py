@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from corpus.catalog import audit, authors, decisions, documents, erasures, relations, scrub
+from corpus.catalog import audit, authors, contracts, decisions, documents, erasures, relations, scrub
 from corpus.catalog.erasures import ErasureRecord
 from corpus.catalog.exclusive import gate
 from corpus.catalog.records import AuditRecord
@@ -65,7 +65,7 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
         What was done, with the signed receipt.
 
     Raises:
-        ConfigurationError: No reason, nobody's name, a reason that quotes the document, or no signing key.
+        ConfigurationError: No reason, nobody's name, a reason or a contract that quotes it, or no signing key.
         IntegrityError: A version cannot be verified, or something is left; the document is served no more all the same.
         CatalogError: Runs are at work, or the database cannot be written anew.
     """
@@ -74,7 +74,7 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
             raise ConfigurationError(
                 f"erasing a document needs {name}, and got an empty text: `stemma erase NAME DOC --reason '...'`."
             )
-    runtime.contract(contract)
+    terms = runtime.contract(contract)
     signer = load_signer(runtime.settings.signing_key)
     digest = tomb_digest(contract, doc_id)
     with gate(runtime.catalog, alone=True):
@@ -83,6 +83,11 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
             raise ConfigurationError(
                 "the reason names or quotes the document, and it is kept for ever. Say why in other words, such as the "
                 "number of a request."
+            )
+        if found.words.redact(terms.raw_yaml) != terms.raw_yaml:
+            raise ConfigurationError(
+                f"contract {contract!r} quotes the document, and every version holds its contract: the next one would "
+                "bring the words back. Take them out of the contract's file, raise its version, and run again."
             )
         with runtime.catalog.transaction() as tx:
             after = tombstone.adopt(runtime, tx, contract)
@@ -165,6 +170,7 @@ def _work(runtime: Runtime, record: ErasureRecord, signer: Signer) -> Erased:
     done["reports"] = clean_reports(work)
     with runtime.catalog.transaction() as tx:
         done["mentions"] = scrub.clean_mentions(tx, found.words.clean)
+        done["contracts"] = contracts.clean_texts(tx, found.words.redact)
     versions = replace_versions(work)
     done["segments"] = rewrite_segments(work)
     _let_go(runtime)

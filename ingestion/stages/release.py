@@ -71,8 +71,7 @@ def release(
         ConcurrentRelease: Somebody else moved the alias meanwhile.
         IntegrityError: Stored files contradict each other.
     """
-    if force and not reason.strip():
-        raise ConfigurationError("a forced release needs a reason: give --reason '...', it goes into the audit log.")
+    _require_reason(reason, force=force)
     candidate = _candidate(runtime, runtime.contract(contract_name), run_id, alias, model)
     if not candidate.active and candidate.served is None:
         return _receipt(candidate, run_id, "empty", None)
@@ -95,6 +94,11 @@ def release(
     progress.done()
     receipt = _receipt(candidate, run_id, status, version)
     return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version, asked)})
+
+
+def _require_reason(reason: str, *, force: bool) -> None:
+    if force and not reason.strip():
+        raise ConfigurationError("a forced release needs a reason: give --reason '...', it goes into the audit log.")
 
 
 @observed("release", begins=True, ends=True)

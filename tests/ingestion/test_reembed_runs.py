@@ -25,9 +25,10 @@ from index.pacing import parse_rate
 from index.reader import open_index
 from index.signing import TrustStore
 from ingestion import approving, checkpoints, models, pacing, pipeline
+from ingestion.history.replay import Then, replay
 from ingestion.pacing import Paced
 from ingestion.runtime import open_runtime
-from ingestion.stages import reembed, release
+from ingestion.stages import audit, reembed, release
 
 ZANZIBAR = "# Flamingos\n\n" + "Zanzibar flamingos nest beside the observatory in early spring. " * 12
 HALF = half_model.NAME
@@ -269,6 +270,23 @@ def test_a_model_that_is_gone_can_be_given_up(project: Project) -> None:
         reembed.abandon(project.runtime, NAME)
     assert reembed.abandon(project.runtime, NAME, model=HALF).figures["status"] == "abandoned"
     half_model.install()
+
+
+def test_old_versions_are_asked_with_their_model_also_after_it_was_renamed(project: Project) -> None:
+    project.fill(2)
+    half_model.declare(project, "1.0.0")
+    project.ingest()
+    EMBEDDERS.table["moved-128"] = EMBEDDERS.table.pop(HALF)  # type: ignore[attr-defined, index]
+    known = {**THIS_BUILD.embedders, "moved-128": THIS_BUILD.embedders[HALF]}
+    object.__setattr__(THIS_BUILD, "embedders", known)
+    models._local.cache_clear()
+    text = project.contract_path.read_text().replace("version: 1.0.0", "version: 2.0.0", 1)
+    project.contract_path.write_text(text.replace(HALF, "moved-128"))
+    assert project.ingest().figures["version"] == 2
+    assert audit.audit(project.runtime, NAME).figures["version"] == 2
+    assert replay(project.runtime, NAME, "how is it installed?", Then(version=1)).then == 1
+    half_model.install()
+    EMBEDDERS.table.pop("moved-128")  # type: ignore[attr-defined]
 
 
 ASKED = """

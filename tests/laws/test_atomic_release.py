@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from laws.handbook import Project
+from laws.killing import run_script
 
 SCRIPT = Path(__file__).with_name("killed_ingest.py")
 PROBE = "emergency generator of hall seven"
-
-
-def _run(*folders: Path) -> list[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, folders)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +29,10 @@ def test_killed_anywhere_the_reader_sees_old_or_new_and_a_second_run_completes(
     prepared: Project, tmp_path: Path
 ) -> None:
     [dry] = _copies(prepared, tmp_path, "dry", 1)
-    effects = _run(dry)
+    effects = run_script(SCRIPT, dry)
     assert sum("publish" in effect for effect in effects) >= 4
     folders = _copies(prepared, tmp_path, "kill", len(effects))
-    assert _run(*folders) == [str(-signal.SIGKILL)] * len(effects)
+    assert run_script(SCRIPT, *folders) == [str(-signal.SIGKILL)] * len(effects)
     seen = {_check_survivor(Project(folder), effect) for folder, effect in zip(folders, effects, strict=True)}
     assert seen == {1, 2}
 

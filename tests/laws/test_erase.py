@@ -547,6 +547,26 @@ def test_a_candidate_in_which_another_document_quotes_it_goes_too(project: Proje
     assert not candidate.exists()
 
 
+def test_a_contract_that_quotes_it_is_mended_first_and_its_old_texts_are_cleaned(project: Project) -> None:
+    project.fill(2)
+    project.write("people/mara", TEXT)
+    terms = project.contract_path.read_text()
+    quoting = f"{terms.rstrip()}\n\n# A question: {LINES[0]} Is it?\n"
+    project.contract_path.write_text(quoting)
+    project.ingest()
+    with pytest.raises(ConfigurationError, match="raise its version, and run again"):
+        erasing.erase(project.runtime, NAME, DOC, **WHY)
+    assert DOC in {hit.doc_id for hit in project.search(LINES[0], k=50)}
+    project.contract_path.write_text(terms.replace("version: 1.0.0", "version: 1.1.0", 1))
+    done = erasing.erase(project.runtime, NAME, DOC, **WHY)
+    assert done.signed["removed"]["contracts"] == 1
+    assert traces(_home(project), []) == []
+    kept = (_home(project) / "indexes" / NAME / "v000002" / "contract.odcs.yaml").read_text()
+    assert "# A question: (erased)" in kept
+    assert kept.startswith(terms.rstrip())
+    project.ingest()
+
+
 def test_a_home_that_is_no_local_folder(tmp_path: Path) -> None:
     project = Project(tmp_path / "project")
     url = f"sqlite:///{tmp_path}/catalog.db"

@@ -12,22 +12,16 @@ from pathlib import Path
 import pytest
 from laws.erasing import DOC, LINES, TEXT, make, never_found, page, traces
 from laws.handbook import NAME, Project
+from laws.killing import run_script
 
-from corpus.catalog import audit, erasures
+from corpus.catalog import audit, erasures, versions
+from index.pointer import version_numbers
 from ingestion.stages import erase, reconcile
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("killed_erase.py")
 POINTS = 20
 """Effects before which it is killed, spread over all, the first and the last among them."""
-
-
-def _run(*arguments: Path | str) -> list[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
-    command = [sys.executable, "-W", "ignore", str(SCRIPT), *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert run.returncode == 0, run.stderr
-    return run.stdout.splitlines()
 
 
 def _points(effects: list[str]) -> list[int]:
@@ -47,13 +41,13 @@ def test_killed_anywhere_it_is_completed_and_readers_stay_whole(tmp_path: Path) 
     vectors = make(prepared)
     prepared.runtime.catalog.close()
     dry = shutil.copytree(prepared.folder, tmp_path / "dry", symlinks=True)
-    effects = _run(dry)
+    effects = run_script(SCRIPT, dry)
     kinds = {effect.partition(" ")[0] for effect in effects}
     assert kinds >= {"commit", "compact", "publish_folder", "replace", "replace_file", "remove"}
     points = _points(effects)
     assert len(points) >= 20
     folders = [shutil.copytree(prepared.folder, tmp_path / f"kill-{number}", symlinks=True) for number in points]
-    assert _run(f"--at={','.join(map(str, points))}", *folders) == [str(-signal.SIGKILL)] * len(points)
+    assert run_script(SCRIPT, f"--at={','.join(map(str, points))}", *folders) == [str(-signal.SIGKILL)] * len(points)
     seen = set()
     for place, folder in enumerate(folders):
         effect = f"{points[place]} of {len(effects)}: {effects[points[place] - 1]}"
@@ -73,6 +67,8 @@ def test_killed_anywhere_it_is_completed_and_readers_stay_whole(tmp_path: Path) 
         with project.runtime.catalog.reading() as tx:
             assert audit.verify(tx).broken_at is None
             assert [record.state for record in erasures.of_contract(tx, NAME)] == ["done"]
+            left = {item.number for item in versions.all_of(tx, NAME) if item.state != "retired"}
+        assert left <= set(version_numbers(project.runtime.store, NAME)), effect
         if place % 7 == 0:
             assert project.ingest().counts.balanced, effect
             assert not _served(project), effect

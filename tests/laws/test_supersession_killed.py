@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from laws.handbook import Project
+from laws.killing import run_script
 
 SCRIPT = Path(__file__).with_name("killed_ingest.py")
 OLD = "# Generators\n\n" + "The emergency generator of hall seven is tested on the first Monday of the month. " * 12
 NEW = "---\nsupersedes: old.md\n---\n\n" + OLD.replace("first Monday", "second Tuesday")
-
-
-def _run(*folders: Path) -> list[str]:
-    command = [sys.executable, str(SCRIPT), *map(str, folders)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout.splitlines()
 
 
 def _served(project: Project) -> set[str]:
@@ -33,9 +25,9 @@ def test_killed_anywhere_exactly_one_version_is_served_and_a_second_run_complete
     prepared.ingest()
     prepared.write("new", NEW)
     dry = shutil.copytree(prepared.folder, tmp_path / "dry")
-    effects = _run(dry)
+    effects = run_script(SCRIPT, dry)
     folders = [shutil.copytree(prepared.folder, tmp_path / f"kill-{number}") for number in range(len(effects))]
-    assert _run(*folders) == [str(-signal.SIGKILL)] * len(effects)
+    assert run_script(SCRIPT, *folders) == [str(-signal.SIGKILL)] * len(effects)
     assert any("relations.json" in effect for effect in effects)
     seen = set()
     for folder, effect in zip(folders, effects, strict=True):
