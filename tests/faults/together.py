@@ -30,9 +30,9 @@ from ingestion.runtime import Runtime, open_runtime
 from ingestion.stages import collect, erase, reconcile, release
 
 
-def _works(word: str) -> Callable[[Runtime], Receipt]:
+def _works(word: str) -> Callable[[Runtime], object]:
     name, _, document = word.partition(":")
-    works: dict[str, Callable[[Runtime], Receipt]] = {
+    works: dict[str, Callable[[Runtime], object]] = {
         "ingest": lambda runtime: pipeline.ingest(runtime, NAME),
         "release": lambda runtime: release.release(runtime, NAME, f"by-{os.getpid()}"),
         "reembed": lambda runtime: pipeline.reembed(runtime, NAME, model=half_model.NAME, mode="shadow"),
@@ -49,12 +49,12 @@ def _said(folder: Path, url: str, word: str) -> dict[str, object]:
     settings = Settings(project=folder, home=str(folder / "home"), catalog_url=url, shard_bytes=4_000)
     runtime = open_runtime(settings)
     try:
-        receipt = _works(word)(runtime)
+        done = _works(word)(runtime)
     except StemmaError as error:
         return {"error": type(error).__name__, "message": str(error), "retryable": error.retryable}
     finally:
         runtime.catalog.close()
-    return {"status": receipt.figures.get("status", "done"), "counts": receipt.to_json()["counts"]}
+    return {"status": done.figures.get("status", "done") if isinstance(done, Receipt) else "done"}
 
 
 def _together(folder: Path, url: str, words: list[str]) -> list[object]:
