@@ -13,8 +13,9 @@ from typing import Any
 
 from contracts.evaluation import EvaluationSpec
 from contracts.evaluationwords import evaluation_in_words, golden_gate_in_words
+from contracts.gates import ContaminationGate
 from contracts.lifecycle_words import lifecycle_words
-from contracts.model import CheckSpec, ContaminationGate, Contract
+from contracts.model import CheckSpec, Contract
 from contracts.rules.table import RULE_ALIASES, RULES
 from contracts.text.problems import DocumentPath, Places
 from contracts.text.timing import days_words

@@ -15,7 +15,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contracts.model import ContaminationGate, Contract
+from contracts.gates import ContaminationGate
+from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import contamination as measurements
 from corpus.catalog import versions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.evaluation import GoldenGate
-from contracts.model import ContaminationGate, GateSpec
+from contracts.gates import ContaminationGate, GateSpec
 from contracts.reading.lifecycle import (
     read_change,
     read_freshness_gate,

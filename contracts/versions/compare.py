@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from contracts.model import ContaminationGate, Contract, RelationSpec, SourceSpec
+from contracts.gates import ContaminationGate
+from contracts.model import Contract, RelationSpec, SourceSpec
 from contracts.text.timing import days_words
 from contracts.versions.changes import Change, Kind, Telling, added, edited, removed
 from contracts.versions.checks import check_changes, fields_of, on_hold, unheld

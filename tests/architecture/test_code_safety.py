@@ -18,6 +18,7 @@ EXCEPTIONS = {
     ("ingestion/cradle.py", "network"): "the other end of that socket",
     ("index/embedders/http.py", "network"): "embedding endpoints, which the operator declares in the settings",
     ("examples/demo/airflow_process.py", "network"): "finds a free port for it",
+    ("console/web/serve.py", "network"): "listens, where the operator says; it connects to nothing",
     ("ingestion/web/fetch.py", "network"): "the source over HTTP, whose connections are judged",
     ("ingestion/web/pinned.py", "network"): "judges them",
     ("ingestion/web/address.py", "network"): "resolves names, to judge the addresses",

@@ -8,8 +8,8 @@ import pytest
 
 from contracts.evaluation import EvaluationSpec, GoldenEvidence, GoldenGate
 from contracts.explain import parts_in_words
+from contracts.gates import ContaminationGate, GateSpec
 from contracts.load import parse_contract, problems_of
-from contracts.model import ContaminationGate, GateSpec
 from contracts.versions.compare import compare
 
 BASE = (Path(__file__).parent / "valid.odcs.yaml").read_text("utf-8").rstrip("\n")

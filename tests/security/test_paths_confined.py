@@ -94,7 +94,7 @@ def test_a_home_has_no_way_out(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["../../../keys/stemma-signing.pem", "/etc/passwd", "a/../../b", "..", ""])
 def test_a_manifest_names_no_file_outside_its_version(name: str) -> None:
-    given = json.loads((Path(__file__).parents[1] / "golden" / "manifest.json").read_bytes())
+    given = json.loads((Path(__file__).parents[1] / "index" / "golden" / "manifest.json").read_bytes())
     given["files"][name] = next(iter(given["files"].values()))
     with pytest.raises(StemmaError):
         Manifest.from_bytes(json.dumps(given).encode())
