@@ -45,6 +45,7 @@ bench: $(VENV)/.ready ## Run the benchmarks (minutes); each prints ratios agains
 	$(BIN)/python benchmarks/admission.py
 	$(BIN)/python benchmarks/reembed.py
 	$(BIN)/python benchmarks/console_pages.py
+	$(BIN)/python benchmarks/task_overhead.py
 
 docs: $(VENV)/.ready ## Generate the reference pages
 	$(BIN)/python docs/reference/generate.py
