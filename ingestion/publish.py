@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.metadata import version as installed
+from pathlib import Path
 
 from corpus.catalog import contracts, embedders, segments, versions
 from corpus.catalog.records import VersionRecord
@@ -19,7 +20,7 @@ from index import release as releases
 from index.build import BuildSpec, Built, Circumstances, build_version, manifest_of
 from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
 from index.plan import what_changed
-from index.signing import TrustStore, load_signer
+from index.signing import Signer, TrustStore, load_signer
 from index.verify import verify_quickly
 from ingestion.approving import require_approved, standing_of
 from ingestion.canaries import stored_canaries
@@ -66,17 +67,7 @@ def publish(
         built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
         manifest = _judged(runtime, candidate, built, asked, run_id=run_id, force=force)
         require_passed(runtime, candidate.contract, manifest, built.folder)
-        orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
-        if orphan is None:
-            digest = releases.seal(built.folder, manifest, signer, aliases_signed=True)
-            if not runtime.store.is_local:
-                _claim(runtime, manifest, digest)
-            releases.publish(runtime.store, name, manifest.number, built.folder)
-        else:
-            manifest = orphan
-            digest = sha256_hex(
-                runtime.store.read_bytes(f"{layout.version_path(name, orphan.number)}/{layout.MANIFEST}")
-            )
+        manifest, digest = _stored(runtime, manifest, built.folder, signer, trust)
     record, terms = releases.version_record(manifest, digest), candidate.contract
     with runtime.catalog.transaction() as tx:
         versions.add(tx, record)
@@ -97,6 +88,21 @@ def publish(
     )
     arrived(runtime, record, alias)
     return record, "published"
+
+
+def _stored(
+    runtime: Runtime, manifest: Manifest, folder: Path, signer: Signer, trust: TrustStore
+) -> tuple[Manifest, str]:
+    """Signs and stores a version, unless an earlier try left the same one; returns its manifest and its digest."""
+    orphan = releases.find_orphan(runtime.store, runtime.catalog, manifest, trust)
+    if orphan is not None:
+        place = layout.version_path(orphan.name, orphan.number)
+        return orphan, sha256_hex(runtime.store.read_bytes(f"{place}/{layout.MANIFEST}"))
+    digest = releases.seal(folder, manifest, signer, aliases_signed=True)
+    if not runtime.store.is_local:
+        _claim(runtime, manifest, digest)
+    releases.publish(runtime.store, manifest.name, manifest.number, folder)
+    return manifest, digest
 
 
 def release_waiting(runtime: Runtime, version: VersionRecord, alias: str, reason: str) -> str:

@@ -1,9 +1,8 @@
 """Two versions of one contract, compared: what changed, whom it breaks, and which version number that asks for.
 
-A change is `breaking` where a document, a reader or a stored index that was fine under the old contract may
-not be under the new one, `compatible` where nothing that was fine stops being so, and a `notice` where no
-document fares otherwise. Compiled values are compared, so layout and comments never count. The module
-knows no file and no catalog.
+A change is `breaking` where a document, a reader or a stored index that was fine under the old contract may not be
+under the new one, `compatible` where nothing that was fine stops being so, and a `notice` where no document fares
+otherwise. Compiled values are compared, so layout and comments never count. The module knows no file and no catalog.
 """
 
 from __future__ import annotations

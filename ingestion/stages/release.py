@@ -59,10 +59,9 @@ def release(
 
     Returns:
         A receipt whose figures say `status` and `version`: `published`, also to a run that asks again because it did
-        not hear that it was; `unchanged`; `empty`, where there
-        is nothing to publish; `held`, where a person rolled back from exactly these documents, which only
-        a change or `force` publishes again; `waiting-for-approval`, where the version is there and the
-        alias is not moved before enough persons have approved.
+        not hear that it was; `unchanged`; `empty`, where there is nothing to publish; `held`, where a person rolled
+        back from exactly these documents, which only a change or `force` publishes again; `waiting-for-approval`,
+        where the version is there and the alias is not moved before enough persons have approved.
 
     Raises:
         ConfigurationError: `force` without a reason, or segments without vectors of this model.
