@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -145,7 +146,8 @@ def deadline(contract: str = "", owner: str = "") -> DeadlineAlert | None:
         minutes = float(setting("run_deadline_minutes", "240"))
     except ValueError:
         return None  # the first task says what is wrong with it
-    if minutes <= 0:
+    # `airflow dags test` of Airflow 3.3 ends with an error where a DAG has a deadline; nobody waits for one there.
+    if minutes <= 0 or sys.argv[1:3] == ["dags", "test"]:
         return None
     said = {"contract": contract, "owner": owner, "minutes": minutes}
     return DeadlineAlert(

@@ -29,7 +29,7 @@ def checks(database: str, settings: Settings) -> Iterator[Check]:
     make = f"airflow pools set {pool} 2 'Tasks that embed', with the number that may embed at once."
     try:
         slots = _slots(database, pool)
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, OSError) as error:
         found = (
             f"embed_pool is {pool!r}; whether it exists is not known: {type(error).__name__} from Airflow's database"
         )

@@ -83,13 +83,15 @@ def settings_text() -> str:
 
 def _example(name: str, setting: FieldInfo) -> str:
     if setting.default_factory is dict:
-        return f"[{name}.NAME]"
+        return f"[{name}.NAME]" if name == "embedders" else f"{name} = {{}}"
     return f"{name} = {'your login' if setting.default_factory else _toml(setting.default)}"
 
 
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
     return str(value) if isinstance(value, int) else f'"{value}"'
 
 

@@ -22,7 +22,7 @@ from corpus.errors import ConfigurationError, FingerprintMismatch
 from index.canaries import ACROSS_RUNTIMES, CANARY_TEXTS, SAME_RUNTIME, compare
 from index.embedders.http import EndpointClient
 from index.embedders.registry import load_embedder
-from index.embedders.remote import first_canaries, open_remote
+from index.embedders.remote import asked_canaries, open_remote
 from index.reader import open_index
 from index.signing import TrustStore
 from ingestion import embedding, models, pipeline
@@ -36,7 +36,7 @@ TEXTS = [f"Shelf {number} holds spare parts in blue boxes. " * (1 + number % 9) 
 @pytest.mark.parametrize("encoding", ["float", "base64"])
 def test_a_real_server_gives_the_vectors_of_its_model(infinity: Infinity, encoding: str) -> None:
     endpoint = infinity.endpoint(encoding=encoding)
-    embedder = open_remote("remote:x", endpoint, first_canaries(EndpointClient(endpoint)))
+    embedder = open_remote("remote:x", endpoint, asked_canaries(EndpointClient(endpoint)))
     local = load_embedder("all-MiniLM-L6-v2", precision="fp32")
     rows = embedder.embed(TEXTS)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)

@@ -14,9 +14,9 @@ from corpus.settings import Settings
 from corpus.types import RawBlob
 from ingestion.examine import OVERRAN, examine
 from ingestion.inspect import Inspection, Recipe, inspect
+from ingestion.reading import Reading
 from ingestion.rehearsal import no_match
 from ingestion.snapshot import Entry, is_due
-from ingestion.stages.acquire import _entry
 from ingestion.toolkit import tools_of
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -47,16 +47,14 @@ def test_what_overran_a_limit_is_due_again_under_another(project: Project, code:
 
     def entry_under(settings: Settings) -> Entry:
         tools = tools_of(contract, settings)
-        return next(
-            _entry(tools, ref, settings.max_document_bytes) for ref in tools.source.list() if ref.path == f"{name}.md"
-        )
+        return next(Reading(tools, settings, {}).entry(ref) for ref in tools.source.list() if ref.path == f"{name}.md")
 
     def overrun(_recipe: Recipe, _blob: RawBlob) -> Inspection:
         raise ParseError("no text could be had", code=code)
 
     listed, later = entry_under(project.settings), entry_under(_slower(project.settings))
     found = examine(contract, tools_of(contract, project.settings), listed, no_match, overrun).assessment
-    known = replace(project.states()[f"{name}.md"], state="rejected", state_key=found.state_key)
+    known = replace(project.states()[f"{name}.md"], state="rejected", state_key=found.state_key, updated_at=NOW)
     assert not is_due(listed, known, NOW)
     assert is_due(later, known, NOW) is (code in OVERRAN)
 
@@ -73,7 +71,7 @@ def test_an_author_is_known_however_a_document_names_it(tmp_path: Path) -> None:
     contract, tools = project.runtime.contract(NAME), tools_of(project.runtime.contract(NAME), project.settings)
     found = {}
     for ref in tools.source.list():
-        entry = _entry(tools, ref, project.settings.max_document_bytes)
+        entry = Reading(tools, project.settings, {}).entry(ref)
         score = examine(contract, tools, entry, no_match, inspect).assessment.score
         assert score is not None
         found[ref.doc_id] = score.parts["authority"]

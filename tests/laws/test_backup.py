@@ -142,7 +142,9 @@ def test_the_commands_of_the_page_dump_and_restore_postgresql(
     path = os.pathsep.join(filter(None, (str(binaries or ""), os.environ.get("PATH", ""))))
     if shutil.which("pg_dump", path=path) is None:
         pytest.skip("no pg_dump: install PostgreSQL's client")
+    project = Project.create(tmp_path / "on_postgres")  # a home belongs to one catalog
     project.settings = project.settings.model_copy(update={"catalog_url": postgres_url})
+    project.fill(4)
     project.ingest()
     named = {"DATABASE_URL": _libpq(postgres_url), "RESTORED_URL": _libpq(empty_postgres_url), "PATH": path}
     blocks = [block.text for block in page("docs/backup.md").blocks("bash") if "_URL" in block.text]

@@ -112,6 +112,8 @@ def test_no_text_is_embedded_twice_but_one_batch_at_most(survivors: list[tuple[s
         times = Counter(found["embedded"])
         assert set(times) == texts, effect
         repeated = sum(number - 1 for number in times.values())
-        assert repeated <= BATCH, (effect, repeated)
+        # The batch that was lost, and of each part that was kept the last text: it is asked again, to see that the
+        # model still gives what it gave.
+        assert repeated <= BATCH + len(texts) // BATCH, (effect, repeated)
     assert max(found["done_before"] for _, found in survivors) == len(texts)
     assert any(0 < found["done_before"] < len(texts) for _, found in survivors)

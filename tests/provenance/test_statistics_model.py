@@ -116,7 +116,7 @@ def test_training_does_not_depend_on_the_order_of_the_texts() -> None:
 
 
 def test_too_few_texts_are_not_calibrated_and_then_it_says_nothing_else() -> None:
-    small = train(known(300, 200), Options(name="small"), DAY)
+    small = train(known(300, 320), Options(name="small"), DAY)
     assert (small.card.calibrated, small.card.threshold, small.card.calibration) == (False, None, 180)
     assert small.card.evaluation.false_positives.total == 0
     finding = found(detector(model=small), text(1, tics=1.0))
