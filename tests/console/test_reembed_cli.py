@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_a_cut_over_that_does_not_move_live_says_how_it_gets_there(ingested: Any
 
 
 def test_a_refusal_is_said_once_and_not_logged_before(ingested: Any) -> None:
-    command = [sys.executable, "-m", "console.cli.main", "index", "release", NAME, "--force"]
+    command = [str(Path(sys.executable).with_name("stemma")), "index", "release", NAME, "--force"]
     refused = subprocess.run(command, cwd=ingested.folder, capture_output=True, text=True, check=False)
     assert refused.returncode == 2
     assert refused.stderr.startswith("error: a forced release needs a reason")
