@@ -13,8 +13,9 @@ from corpus.catalog import rows
 from corpus.catalog.session import BINARY
 from corpus.catalog.tables import AnswerGramRow, AnswerPostingsRow
 
-PACK_AT = 200_000
-"""Loose pairs that are worth packing: their table then weighs some 10 MB (measured, `benchmarks/registry.py`)."""
+PACK_AT = 20_000
+"""Loose pairs that are worth packing. A look-up in PostgreSQL reads all loose pairs: 36,651 of them cost it 3 ms of 9
+(measured, `benchmarks/registry.py`). Packing costs by the pair, some 55 us, however few are packed at once."""
 # Any fixed number will do; PostgreSQL's advisory locks are named by number.
 _LOCK = 0x57E3A003
 _SIGN = 1 << 63
