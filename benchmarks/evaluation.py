@@ -66,7 +66,7 @@ class Project:
 
     def refused(self, *arguments: str) -> str:
         """Runs a command that a gate may refuse, and returns what was said; empty where it went through."""
-        command = [STEMMA, "--project", str(self.folder), "--json", *arguments]
+        command = [STEMMA, "--project", str(self.folder), *arguments]  # with --json the error stands on stdout
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):
             sys.exit(done.stderr)
