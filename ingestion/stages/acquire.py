@@ -83,7 +83,7 @@ def acquire(
     remember(runtime, contract.name, tools.source)
     _note_stamps(runtime, contract.name, reading)
     shards = _write_shards(runtime, run_id, snapshot, overrides)
-    note = replace(_note(contract, snapshot, shards, standing), allow_shrink=allow_shrink, reason=reason.strip())
+    note = _note(contract, snapshot, shards, standing, allow_shrink=allow_shrink, reason=reason.strip())
     staging.write_note(runtime.store, run_id, note)
     return Receipt(
         stage="acquire",
@@ -120,10 +120,13 @@ def _figures(snapshot: Snapshot, shards: int, read: int) -> dict[str, int]:
     return {"due": len(snapshot.due), "vanished": len(snapshot.vanished), "shards": shards, "read": read}
 
 
-def _note(contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], known: int) -> staging.RunNote:
+def _note(
+    contract: Contract, snapshot: Snapshot, shards: tuple[str, ...], known: int, *, allow_shrink: bool, reason: str
+) -> staging.RunNote:
     return staging.RunNote(
         contract_digest=contract.digest,
-        allow_shrink=False,
+        allow_shrink=allow_shrink,
+        reason=reason,
         known=known,
         listed=snapshot.listed,
         unchanged=snapshot.unchanged,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from faults.judging import inbox, judge, live, page
-from laws.handbook import NAME, Project, real_texts
+from laws.handbook import NAME, Project, on_database, real_texts
 
 from corpus.errors import ConfigurationError, StemmaError
 from corpus.receipts import Receipt
@@ -26,14 +26,10 @@ SCRIPT = Path(__file__).with_name("together.py")
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
-    made = Project.create(tmp_path)
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        made.settings = made.settings.model_copy(update={"catalog_url": url})
-    made.fill(4)
-    made.ingest()
-    yield made
-    made.runtime.catalog.close()
+    with on_database(request, tmp_path) as made:
+        made.fill(4)
+        made.ingest()
+        yield made
 
 
 def _twice(work: Callable[[], Receipt]) -> list[Receipt | StemmaError]:

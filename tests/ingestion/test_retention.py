@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from laws.handbook import NAME, Project
+from laws.handbook import NAME, Project, on_database
 
 from corpus.catalog import audit, holds, segments, versions
 from corpus.errors import ConfigurationError, ReleaseError
@@ -24,18 +24,14 @@ KEEP_ONE = Limits(keep=1, days=0)
 @pytest.fixture(params=["sqlite", "postgresql"])
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
     """An index with four versions, the last one live; a document of its own in each segment."""
-    made = Project.create(tmp_path)
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        made.settings = made.settings.model_copy(update={"catalog_url": url})
-    made.fill(2)
-    made.ingest()
-    for number in range(3):
-        made.write("changing", f"# Changing\n\nThe {number}th flamingo of Zanzibar nests beside the observatory.\n")
+    with on_database(request, tmp_path) as made:
+        made.fill(2)
         made.ingest()
-    assert numbers(made) == (1, 2, 3, 4)
-    yield made
-    made.runtime.catalog.close()
+        for number in range(3):
+            made.write("changing", f"# Changing\n\nThe {number}th flamingo of Zanzibar nests beside the observatory.\n")
+            made.ingest()
+        assert numbers(made) == (1, 2, 3, 4)
+        yield made
 
 
 def numbers(project: Project) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from laws.handbook import NAME, Project
+from laws.handbook import NAME, Project, on_database
 
 from corpus.catalog import audit, versions
 from corpus.errors import ConcurrentRelease, ConfigurationError, GateFailed
@@ -18,16 +18,12 @@ from ingestion.stages import reembed, release
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def project(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
-    made = Project.create(tmp_path)
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        made.settings = made.settings.model_copy(update={"catalog_url": url})
-    made.fill(3)
-    made.ingest()
-    made.write("brand-new", "# Brand new\n\nZanzibar flamingos nest beside the observatory in early spring.\n")
-    made.ingest(publish=False)
-    yield made
-    made.runtime.catalog.close()
+    with on_database(request, tmp_path) as made:
+        made.fill(3)
+        made.ingest()
+        made.write("brand-new", "# Brand new\n\nZanzibar flamingos nest beside the observatory in early spring.\n")
+        made.ingest(publish=False)
+        yield made
 
 
 def test_of_two_releases_at_once_one_wins(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contracts.scaffold import new_contract
 from corpus.catalog import documents
@@ -17,6 +20,9 @@ from index.reader import Hit, IndexReader, open_index
 from index.signing import TrustStore, generate_keypair
 from ingestion import pipeline
 from ingestion.runtime import Runtime, catalog_url, open_runtime
+
+if TYPE_CHECKING:
+    import pytest
 
 NAME = "handbook"
 DEFAULTS = {
@@ -125,3 +131,13 @@ class Project:
     def states(self) -> dict[str, documents.DocumentState]:
         with self.runtime.catalog.transaction() as tx:
             return documents.states(tx, NAME)
+
+
+@contextlib.contextmanager
+def on_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[Project]:
+    """Makes an empty project on the database that a fixture's parameter names, `sqlite` or `postgresql`."""
+    made = Project.create(folder)
+    if request.param == "postgresql":
+        made.settings = made.settings.model_copy(update={"catalog_url": request.getfixturevalue("postgres_url")})
+    yield made
+    made.runtime.catalog.close()
