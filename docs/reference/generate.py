@@ -15,9 +15,13 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import typer
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
 
 from console.cli.main import app
 from console.cli.project import settings_text
+from console.web import routes
+from console.web.pages.listed import PAGES as CONSOLE_PAGES
 from contracts.reading.options import PROPERTIES
 from contracts.reading.ragchecks import UNIT_DAYS
 from contracts.rules.table import RULE_ALIASES, RULES, THRESHOLD_KEYS, Rule
@@ -31,6 +35,44 @@ FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
 NOTE = "<!-- Written by docs/reference/generate.py (`make docs`). Change the help texts in console/cli instead. -->"
 WIDTH = 100
+MODELS = "#/components/schemas/"
+SAID_BY_NAME = {
+    "actor": "Who, as the audit log names them.",
+    "at": "When.",
+    "basis": "What the origin rests on.",
+    "by": "Who.",
+    "chunk_id": "Id of the chunk.",
+    "chunks": "How many chunks.",
+    "contract": "Name of the contract.",
+    "created_at": "When it was made.",
+    "doc_id": "Id of the document.",
+    "documents": "How many documents.",
+    "end": "Offset behind its last character in the stored text.",
+    "headings": "The headings above it, the outermost first.",
+    "held": "Documents in quarantine.",
+    "kind": "Which kind.",
+    "number": "Number of the version.",
+    "origin": "IPTC digital source type, or `unknown`.",
+    "outcome": "How it was decided.",
+    "owner": "Team that answers for it.",
+    "q": "What ids were searched for.",
+    "quality": "Quality score, 0 to 1; null where there is none.",
+    "reason": "The reason that was given.",
+    "revision_id": "Id of the revision.",
+    "rule": "Name of the rule.",
+    "run_id": "Id of the run.",
+    "sha256": "Digest of the bytes.",
+    "since": "When it was last judged so.",
+    "size": "Bytes.",
+    "start": "Offset of its first character in the stored text.",
+    "started_at": "When it began.",
+    "state": "State, as [Concepts](../concepts.md) names them.",
+    "text": "The words.",
+    "title": "Title of the document.",
+    "tokens": "Size in tokens.",
+    "uri": "Where it was read.",
+}
+"""What a field of a twin means where its model does not say it, because the name means the same on every page."""
 
 
 def cli_page() -> str:
@@ -148,6 +190,90 @@ def scores_page() -> str:
     )
 
 
+def console_page() -> str:
+    """Returns the page of the console's JSON twins, from the schema that `/openapi.json` serves."""
+    schema = _console_schema()
+    models = {name: model for name, model in schema["components"]["schemas"].items() if "ValidationError" not in name}
+    parts: list[str] = []
+    shown: set[str] = set()
+    for path, methods in schema["paths"].items():
+        asked = methods["get"]
+        model = asked["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].removeprefix(MODELS)
+        shown.add(model)
+        parts += [f"## `{path}`", asked["description"], *_asked(asked.get("parameters", ()))]
+        parts.append(_table(("field", "type", "meaning"), _model_rows(models, model)))
+    parts += ["## Models", "What stands inside the pages."]
+    for name in sorted(models.keys() - shown, key=_model_name):
+        rows = _table(("field", "type", "meaning"), _model_rows(models, name))
+        parts += [f"### {_model_name(name)}", models[name].get("description", ""), rows]
+    return _page(
+        "Pages as JSON",
+        "the models in console/web/pages",
+        "Every page of the [console](../console.md) has a twin at its path with `.json`: the model that the page is "
+        "rendered from. [As JSON](../console.md#as-json) says how a program asks. `/openapi.json` of a running console "
+        "has the same as a schema.",
+        "A twin holds all the fields below and no others; null stands only where the type says so. Times are ISO 8601 "
+        "in UTC. A wrong query ends with 400, nobody signed in with 401, a thing that is not there with 404; such an "
+        "answer is `application/problem+json` with `title`, `status` and `detail`. The schema may grow in any version: "
+        "ignore fields that you do not know.",
+        *(part for part in parts if part),
+    )
+
+
+def _console_schema() -> dict[str, Any]:
+    """Returns the schema of all twins; no project is opened and nothing is started."""
+    router, web = APIRouter(), FastAPI()
+    for page in CONSOLE_PAGES:
+        routes.add_page(router, page)
+    web.include_router(router)
+    return get_openapi(title="Stemma console", version="0", routes=web.routes)
+
+
+def _asked(parameters: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [
+        (f"`{item['name']}`", _shape(item["schema"]), _otherwise(item), item.get("description", ""))
+        for item in parameters
+    ]
+    if rows:
+        yield _table(("query", "type", "default", "meaning"), rows)
+
+
+def _otherwise(item: Mapping[str, Any]) -> str:
+    if item["required"]:
+        return "required"
+    value = item["schema"].get("default")
+    return "empty" if value in {"", None} else f"`{json.dumps(value)}`"
+
+
+def _model_rows(models: Mapping[str, Any], name: str) -> Iterator[tuple[str, str, str]]:
+    for field, found in models[name].get("properties", {}).items():
+        inner = (found.get("items") or found).get("$ref", "").removeprefix(MODELS)
+        words = found.get("description") or SAID_BY_NAME.get(field) or models.get(inner, {}).get("description", "")
+        yield f"`{field}`", _shape(found), words
+
+
+def _shape(item: Mapping[str, Any]) -> str:
+    """Returns a type of a JSON Schema in words; a model is a link to its section."""
+    if "$ref" in item:
+        name = _model_name(item["$ref"].removeprefix(MODELS))
+        return f"[{name}](#{re.sub(r'[^a-z0-9-]', '', name.lower())})"
+    if "anyOf" in item:
+        return " or ".join(_shape(part) for part in item["anyOf"])
+    if "enum" in item:
+        return ", ".join(f"`{value}`" for value in item["enum"])
+    if item.get("type") == "array":
+        return f"list of {_shape(item.get('items', {}))}"
+    if isinstance(item.get("additionalProperties"), dict):
+        return f"object of {_shape(item['additionalProperties'])}"
+    return {"date-time": "time", "date": "date"}.get(item.get("format", ""), str(item.get("type", "any")))
+
+
+def _model_name(name: str) -> str:
+    """Returns the name of a model; where two modules have one of a name, the module stands in front."""
+    parts = name.split("__")
+    return f"{parts[-2]}.{parts[-1]}" if len(parts) > 1 else name
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "settings.md": settings_page,
@@ -155,6 +281,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "rules.md": rules_page,
     "scores.md": scores_page,
     "manifest.md": manifest_page,
+    "console.md": console_page,
 }
 """File name to the function that says what it holds."""
 
