@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docs.pages import DEFAULT_MODEL, ROOT, SMALL_MODEL, STORY, Page, page, pages
 
+from console.cli.main import main
 from contracts.load import parse_contract
 
 RECIPES = ROOT / "docs" / "recipes"
@@ -51,15 +55,29 @@ def _plain(text: str) -> str:
 
 @pytest.mark.parametrize("found", WITH_PYTHON, ids=lambda found: found.name)
 def test_python_blocks_run(found: Page, in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = {"__name__": "__main__"}  # one for the page: a block may go on where the one before ended
-    for block in found.blocks("python"):
-        code = block.text.replace(f'load_embedder("{DEFAULT_MODEL}")', f'load_embedder("{SMALL_MODEL}")')
-        exec(compile("\n" * block.line + code, found.name, "exec"), names)
+    _run(found)
     if found.name == "README.md":
         shown = capsys.readouterr().out
         assert "refunds.md[" in shown
         assert "A refund may be asked for within" in shown, "later pages change how many days"
         assert "log beside each answer: handbook" in shown
+
+
+def _run(found: Page) -> None:
+    names = {"__name__": "__main__"}  # one for the page: a block may go on where the one before ended
+    for block in found.blocks("python"):
+        code = block.text.replace(f'load_embedder("{DEFAULT_MODEL}")', f'load_embedder("{SMALL_MODEL}")')
+        exec(compile("\n" * block.line + code, found.name, "exec"), names)
+
+
+def _stemma(*arguments: str) -> dict[str, Any]:
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
+    with contextlib.redirect_stdout(out):
+        code = main(list(arguments))
+    out.seek(0)
+    said = out.read()
+    assert code == 0, said
+    return json.loads(said)
 
 
 def test_the_example_contract_is_valid_and_says_what_the_page_says() -> None:
@@ -94,3 +112,11 @@ def test_an_erased_answer_of_the_page_stays_erased(story) -> None:
     assert "Bring the toaster" in told.partition("was erased")[0]
     assert "Bring the toaster" not in told.partition("was erased")[2]
     assert re.search(r"registered +0\b", told)
+
+
+@pytest.mark.parametrize("name", ["langchain", "llamaindex"])
+def test_what_an_application_of_the_page_answered_is_registered(name: str, in_project: Path) -> None:
+    Path(f"spool/{name}.jsonl").unlink(missing_ok=True)
+    _run(page(f"docs/{name}.md"))
+    told = _stemma("answers", "import", f"spool/{name}.jsonl", "--json")["figures"]
+    assert (told["registered"], told["refused"], told["context_unknown"]) == (3, 0, 0), told
