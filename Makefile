@@ -13,7 +13,7 @@ help: ## Show the targets
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,c2pa,celery,console,langchain,llamaindex,openlineage,postgres,s3,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[airflow,c2pa,celery,console,docs,langchain,llamaindex,openlineage,postgres,s3,dev]'
 	@touch $@
 
 setup: $(VENV)/.ready ## Make the virtual environment from constraints.txt
@@ -47,8 +47,10 @@ bench: $(VENV)/.ready ## Run the benchmarks (minutes); each prints ratios agains
 	$(BIN)/python benchmarks/console_pages.py
 	$(BIN)/python benchmarks/task_overhead.py
 
-docs: $(VENV)/.ready ## Generate the reference pages
+docs: $(VENV)/.ready ## Generate the reference pages and build the site in build/site
 	$(BIN)/python docs/reference/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo "Read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8700"
 
 fuzz: $(VENV)/.ready ## Feed what reads foreign bytes with mutations; FUZZ='manifest 600' for one reader, ten minutes
 	PYTHONPATH=.:tests $(BIN)/python tests/security/fuzz.py $(FUZZ)

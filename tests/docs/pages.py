@@ -37,7 +37,7 @@ STORY = (
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
 _BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Page:
 
     @property
     def anchors(self) -> set[str]:
-        return {slug(title) for title in _HEADING.findall(self.prose)}
+        return {slug(title) for title in HEADING.findall(self.prose)}
 
     def blocks(self, *languages: str) -> list[Block]:
         found = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import typer
-from docs.pages import ROOT, Page, page, pages
+from docs.pages import HEADING, ROOT, Page, page, pages, slug
 
 from console.cli.main import app
 from contracts.reading.options import PROPERTIES
@@ -168,6 +168,21 @@ def test_relative_links_resolve(found: Page) -> None:
         linked = Page((found.path.parent / place).resolve()) if place else found
         assert linked.path.exists(), f"{found.name} links to {target}"
         assert not anchor or anchor in linked.anchors, f"{found.name} links to {target}"
+
+
+@pytest.mark.parametrize("found", pages(), ids=lambda found: found.name)
+def test_no_two_sections_of_a_page_have_one_name(found: Page) -> None:
+    """A second section of a name gets a number, which changes when another is put in between."""
+    names = [slug(title) for title in HEADING.findall(found.prose)]
+    assert [name for name in names if names.count(name) > 1] == []
+    assert all(names)
+    assert len(re.findall(r"^# ", found.prose, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("found", pages(), ids=lambda found: found.name)
+def test_links_to_other_sites_are_whole(found: Page) -> None:
+    targets = [target for target in re.findall(r"\]\(([^)\s]+)\)", found.prose) if "://" in target]
+    assert [target for target in targets if not re.fullmatch(r"https://[\w.-]+\.[a-z]{2,}(?:/\S*)?", target)] == []
 
 
 @pytest.mark.parametrize("found", pages(), ids=lambda found: found.name)
