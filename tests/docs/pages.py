@@ -36,16 +36,34 @@ STORY = (
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
-_BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"(?:<!-- (not run|run in a copy|run by): ([^\n]+) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Block:
+    """A fenced block.
+
+    Attributes:
+        language: What stands behind its fence.
+        text: What is in it.
+        mark: How it is treated where it does not run where it stands: `not run`, `run in a copy` or `run by`.
+        reason: Why, or by which test.
+        line: Where it begins.
+    """
+
     language: str
     text: str
-    runs: bool
+    mark: str
+    reason: str
     line: int
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is a part of the story, or of the program of its page."""
+        return not self.mark
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,7 @@ class Page:
 
     def blocks(self, *languages: str) -> list[Block]:
         found = (
-            Block(match[2], match[3], match[1] is None, self.text.count("\n", 0, match.start(3)))
+            Block(match[3], match[4], match[1] or "", match[2] or "", self.text.count("\n", 0, match.start(4)))
             for match in _BLOCK.finditer(self.text)
         )
         return [block for block in found if block.language in languages or not languages]

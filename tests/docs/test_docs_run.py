@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from docs.pages import DEFAULT_MODEL, ROOT, SMALL_MODEL, STORY, Page, page, pages
+import yaml
+from docs.pages import DEFAULT_MODEL, ROOT, SMALL_MODEL, STORY, Block, Page, page, pages
+from prometheus_client.parser import text_string_to_metric_families
+from provenance_parts.styles import known
 
 from console.cli.main import main
 from contracts.load import parse_contract
 
 RECIPES = ROOT / "docs" / "recipes"
 WITH_PYTHON = [found for found in pages() if found.blocks("python") and found.path.parent != RECIPES]
+
+EDIT = f"s/dimensions: 256/dimensions: 384/; s/{SMALL_MODEL}/{DEFAULT_MODEL}/; s/^version: .*/version: 2.0.0/"
+SEEN = {
+    "docs/operations.md": ("v000002 -> v000001",),
+    "docs/reports.md": ("3        2          0            1", "report.xml (junit)"),
+    "docs/reembed.md": ("tokens to embed", "published"),
+    "docs/embedders.md": ('"checks": []',),
+    "docs/statistical-origin.md": ("On these texts:", "false positives", "AUROC"),
+}
+"""What the blocks that run in a copy have to print."""
+
+COPIES = [(found, block) for found in pages() for block in found.blocks() if block.mark == "run in a copy"]
 
 
 def test_no_other_page_has_shell_blocks_that_nobody_runs() -> None:
@@ -120,3 +137,45 @@ def test_what_an_application_of_the_page_answered_is_registered(name: str, in_pr
     _run(page(f"docs/{name}.md"))
     told = _stemma("answers", "import", f"spool/{name}.jsonl", "--json")["figures"]
     assert (told["registered"], told["refused"], told["context_unknown"]) == (3, 0, 0), told
+
+
+@pytest.mark.parametrize(("found", "block"), COPIES, ids=lambda value: getattr(value, "name", None))
+def test_blocks_run_in_a_copy_of_the_first_project(story, tmp_path: Path, found: Page, block: Block) -> None:
+    folder = tmp_path / "my-corpus"
+    shutil.copytree(story.first, folder)
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\nexec sed -i "{EDIT}" "$1"\n')
+    editor.chmod(0o755)
+    if found.name == "docs/statistical-origin.md":
+        _texts(folder)
+    careful = "" if "$?" in block.text else "set -euo pipefail\n"  # a script that looks at exit codes goes on after one
+    done = story.shell(careful + block.text, folder, EDITOR=str(editor))
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert [words for words in SEEN[found.name] if words not in done.stdout] == [], done.stdout
+
+
+def _texts(folder: Path) -> None:
+    """What the page on statistical origin trains and measures with, under its names."""
+    for human, ai, made in (
+        ("docs/before-2021", "answers.jsonl.gz", known(520, 300)),
+        ("other-team", "newer-model.jsonl", known(120, 120, start=50_000)),
+    ):
+        for number, item in enumerate(item for item in made if item.human):
+            path = folder / human / item.domain / f"{number:03}.md"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(item.text, "utf-8")
+        rows = [
+            {"text": item.text, "domain": item.domain, "generator": item.generator} for item in made if not item.human
+        ]
+        lines = "\n".join(map(json.dumps, rows)).encode()
+        (folder / ai).write_bytes(gzip.compress(lines) if ai.endswith(".gz") else lines)
+
+
+def test_alerts_ask_for_metrics_that_there_are(story) -> None:
+    [block] = page("docs/monitoring.md").blocks("yaml")
+    rules = [rule for group in yaml.safe_load(block.text)["groups"] for rule in group["rules"]]
+    asked = {name for rule in rules for name in re.findall(r"\bstemma_\w+", rule["expr"])}
+    done = story.shell("stemma metrics", story.project)
+    written = {sample.name for family in text_string_to_metric_families(done.stdout) for sample in family.samples}
+    assert asked - written == set()
+    assert len(asked) >= 3
