@@ -41,15 +41,16 @@ _SECRETS = (
         re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL),
         _CUT,
     ),
-    (re.compile(r"(?<=://)[^\s/@]+(?=@)"), _CUT),
+    (re.compile(r"(?<=://)[^\s/\"'<>]+(?=@)"), _CUT),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_CUT}"),
     (
         re.compile(
-            r"(?i)([\w-]*(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|credential|signature)[\w-]*"
+            r"(?i)([\w-]*(?:passw(?:or)?d|secret|token|(?:api|access|account|shared)[_-]?key|credential|signature)[\w-]*"
             r"[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
         ),
         rf"\1{_CUT}",
     ),
+    (re.compile(r"(?i)((?:(?:^|[?&;\s])(?:pwd|sig)|[?&]key)=)[^\s&;\"']+"), rf"\1{_CUT}"),
 )
 
 _about: ContextVar[Mapping[str, str] | None] = ContextVar("stemma_about", default=None)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from corpus import misset
 from corpus.endpoints import NAME, Endpoint
 from corpus.errors import ConfigurationError
 
@@ -91,7 +92,11 @@ class Settings(BaseSettings):
         description="Airflow pool of the tasks that embed; its slots bound how many do at once. It has to exist.",
     )
     run_deadline_minutes: float = Field(
-        default=240.0, ge=0, description="Airflow reports a run that takes longer; 0 for no deadline."
+        default=240.0,
+        ge=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Airflow reports a run that takes longer; 0 for no deadline.",
     )
     max_document_bytes: int = Field(default=50_000_000, ge=1, description="A larger document is rejected unread.")
     trust_listing: bool = Field(
@@ -102,7 +107,11 @@ class Settings(BaseSettings):
         default=2, ge=1, le=256, description="Worker processes that read documents, of one command or task."
     )
     inspect_seconds: float = Field(
-        default=30.0, gt=0, description="Processor seconds to read one document; four times as many by the clock."
+        default=30.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Processor seconds to read one document; four times as many by the clock.",
     )
     inspect_memory_mb: int = Field(
         default=2048, ge=256, description="Memory, in MB, that a worker which reads documents may have."
@@ -171,10 +180,23 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is no name: letters, digits, '.', '_' and '-', at most 64 of them")
         return value
 
+    @field_validator("http_private_networks", mode="after")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        misset.refuse_networks(value)
+        return value
+
+    @field_validator("http_token_env", mode="after")
+    @classmethod
+    def _token_hosts(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        misset.refuse_hosts(value)
+        return value
+
     @field_validator("home", mode="after")
     @classmethod
     def _absolute_home(cls, value: str, info: Any) -> str:
         if "://" in value:
+            misset.refuse_password(value)
             return value.rstrip("/") if not value.endswith("://") else value
         project: Path = info.data.get("project", Path())
         return str((project / Path(value).expanduser()).absolute())
@@ -224,9 +246,9 @@ def load_settings(project: Path | None = None, **overrides: Any) -> Settings:
     try:
         return Settings(**{**values, "project": folder, **overrides})
     except ValidationError as error:
-        valid = ", ".join(sorted(Settings.model_fields))
-        problems = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors())
-        raise ConfigurationError(
-            f"settings of {folder} are invalid: {problems}. Valid settings: {valid} "
-            f"(in {PROJECT_FILE}, or STEMMA_<NAME> in the environment)."
-        ) from error
+        # Without the cause: a traceback must not repeat what may be a password.
+        said = misset.told(error, Settings.model_fields, PROJECT_FILE)
+        raise ConfigurationError(f"settings of {folder} are invalid: {said}") from None
+    except SettingsError as error:
+        field = next((name for name in sorted(from_environment) if f'"{name}"' in str(error)), "...")
+        raise ConfigurationError(misset.unreadable(field)) from None

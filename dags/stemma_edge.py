@@ -144,7 +144,8 @@ def deadline(contract: str = "", owner: str = "") -> DeadlineAlert | None:
     """Returns the deadline of a run, from the time it was queued; None where the settings want none."""
     try:
         minutes = float(setting("run_deadline_minutes", "240"))
-    except ValueError:
+        interval = timedelta(minutes=minutes)
+    except (ValueError, OverflowError):
         return None  # the first task says what is wrong with it
     # `airflow dags test` of Airflow 3.3 ends with an error where a DAG has a deadline; nobody waits for one there.
     if minutes <= 0 or sys.argv[1:3] == ["dags", "test"]:
@@ -152,7 +153,7 @@ def deadline(contract: str = "", owner: str = "") -> DeadlineAlert | None:
     said = {"contract": contract, "owner": owner, "minutes": minutes}
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(minutes=minutes),
+        interval=interval,
         callback=SyncCallback(tell_deadline, kwargs=said),
         name="run_deadline_minutes",
     )

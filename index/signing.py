@@ -114,6 +114,29 @@ def load_signer(path: Path) -> Signer:
     return CryptoSigner(key)
 
 
+def load_trusted_signer(path: Path, trusted_keys: Path) -> Signer:
+    """Loads the private key that signs versions, if the project's own readers accept what it signs.
+
+    Args:
+        path: The private key, as for `load_signer`.
+        trusted_keys: Folder of the public keys that are accepted.
+
+    Raises:
+        ConfigurationError: As `load_signer`; or the key is another project's: every reader would refuse what it signs,
+            so that nobody could be served.
+    """
+    signer, trust = load_signer(path), TrustStore.from_folder(trusted_keys)
+    keyid = str(signer.public_key.keyid)
+    if keyid not in trust.keys:
+        accepted = ", ".join(sorted(known[:12] for known in trust.keys)) or "nobody"
+        raise ConfigurationError(
+            f"signing key {path} is {keyid[:12]}, and {trusted_keys} trusts {accepted}: readers would refuse what it "
+            "signs. Nothing was changed. Set signing_key to a key that is trusted, or put its public key there, and "
+            f"where readers have theirs: `openssl pkey -in KEY.pem -pubout -out {trusted_keys}/NAME{PUBLIC_SUFFIX}`."
+        )
+    return signer
+
+
 def _of_variable(name: str) -> bytes:
     text = os.environ.get(name, "")
     if not text.strip():

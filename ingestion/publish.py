@@ -20,7 +20,7 @@ from index import release as releases
 from index.build import BuildSpec, Built, Circumstances, build_version, manifest_of
 from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
 from index.plan import what_changed
-from index.signing import Signer, TrustStore, load_signer
+from index.signing import Signer, TrustStore, load_trusted_signer
 from index.verify import verify_quickly
 from ingestion.approving import require_approved, standing_of
 from ingestion.canaries import stored_canaries
@@ -62,7 +62,7 @@ def publish(
     name = candidate.contract.name
     releases.require_current(runtime.store, runtime.catalog, name)
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
-    signer = load_signer(runtime.settings.signing_key)
+    signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
     with runtime.store.scratch() as scratch:
         built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
         manifest = _judged(runtime, candidate, built, asked, run_id=run_id, force=force)
@@ -143,7 +143,7 @@ def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str
         expected_generation=state.generation if state else None,
         actor=runtime.settings.actor,
         reason=reason,
-        signer=load_signer(runtime.settings.signing_key),
+        signer=load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys),
     )
     if known is not None:
         arrived(runtime, known, alias)

@@ -47,6 +47,10 @@ class AirflowKeys:
         value = self.environment.get(name) or self.file.get(section, {}).get(key) or ""
         return value.strip() or default
 
+    def is_elsewhere(self, section: str, key: str) -> bool:
+        """Whether a secret comes from a command or a secrets backend, which only Airflow asks (`_cmd`, `_secret`)."""
+        return any(self.get(section, key + end) for end in ("_cmd", "_secret"))
+
 
 def find(environment: Mapping[str, str] | None = None) -> AirflowKeys | None:
     """Returns Airflow's configuration; None where neither AIRFLOW_HOME, a variable nor a file speaks of one."""
@@ -87,7 +91,9 @@ def checks(settings: Settings, environment: Mapping[str, str] | None = None) -> 
 
 def _secrets(keys: AirflowKeys) -> Iterator[Check]:
     fernet = keys.get("core", "fernet_key")
-    if not fernet:
+    if keys.is_elsewhere("core", "fernet_key"):
+        pass
+    elif not fernet:
         found = (
             f"{keys.place} sets none: passwords of connections are kept in clear, or under a key made up per machine"
         )
@@ -101,14 +107,18 @@ def _secrets(keys: AirflowKeys) -> Iterator[Check]:
         step = "Make one with cryptography.fernet.Fernet.generate_key()."
         yield Check(name="airflow fernet_key", status="fail", found=found, next=step)
     yield from _token_secret(keys)
-    if not keys.get("api", "secret_key"):
-        found = f"{keys.place} sets none: each component makes up its own, and the API server cannot fetch task logs"
+    secret = keys.get("api", "secret_key")
+    if (not secret or secret.startswith("<")) and not keys.is_elsewhere("api", "secret_key"):
+        said = "the words of the example" if secret else "none, so that the API server cannot fetch task logs"
+        found = f"{keys.place} sets {said}"
         step = "Set [api] secret_key (openssl rand -hex 32) to the same value in every component."
         yield Check(name="airflow secret_key", status="warn", found=found, next=step)
 
 
 def _token_secret(keys: AirflowKeys) -> Iterator[Check]:
     secret = keys.get("api_auth", "jwt_secret")
+    if keys.is_elsewhere("api_auth", "jwt_secret"):
+        return
     step = "Set [api_auth] jwt_secret (openssl rand -hex 32) to the same value in every component."
     if not secret and not keys.get("api_auth", "jwt_private_key_path"):
         found = f"{keys.place} sets none: each component makes up its own and refuses the tokens of the others' tasks"

@@ -13,6 +13,7 @@ from contracts.text.problems import listed, shown
 
 _GLOB = re.compile(r"[*?\[]")
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*:[^/?#]*@")
 # `{a,b}{c,d}...` multiplies; no honest list of file types comes near this.
 _MAX_GLOBS = 200
 
@@ -108,6 +109,12 @@ def read_source(servers: Node, build: Build) -> SourceSpec:
 
 def _split(place: Node) -> tuple[str, tuple[str, ...]]:
     if not isinstance(place.value, str):
+        return "", ()
+    if _PASSWORD.match(place.value):
+        place.problem(
+            "the URL holds a password, which receipts, logs and every version would keep.",
+            "Give it by the variables or files of the store's own library, such as AWS_SECRET_ACCESS_KEY.",
+        )
         return "", ()
     try:
         return split_path(place.value)

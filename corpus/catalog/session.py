@@ -156,6 +156,10 @@ def _parse(url: str) -> URL:
     except (ArgumentError, ValueError):  # ValueError: its port is no number
         # Without the cause: a traceback must not repeat the URL, which may hold a password.
         raise ConfigurationError(f"the catalog's URL cannot be read. {_VALID_URLS}") from None
+    if "@" in (parsed.host or ""):  # what stands after the first @ of a password would be shown as the host
+        raise ConfigurationError(
+            "the catalog's URL has an @ in its password. Write it as %40 (and : / ? # % as %3A %2F %3F %23 %25)."
+        )
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):

@@ -20,7 +20,7 @@ from corpus.errors import ConfigurationError, IntegrityError
 from corpus.ids import new_run_id, tomb_digest
 from corpus.naming import nearest
 from corpus.receipts import Receipt
-from index.signing import Signer, load_signer
+from index.signing import Signer, load_trusted_signer
 from ingestion.erasure import receipt as receipts
 from ingestion.erasure.answers import erase_answers
 from ingestion.erasure.evidence import Evidence, gather
@@ -75,7 +75,7 @@ def erase(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: s
                 f"erasing a document needs {name}, and got an empty text: `stemma erase NAME DOC --reason '...'`."
             )
     terms = runtime.contract(contract)
-    signer = load_signer(runtime.settings.signing_key)
+    signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
     digest = tomb_digest(contract, doc_id)
     with gate(runtime.catalog, alone=True):
         found = gather(runtime, contract, doc_id, _alias(digest))
@@ -110,7 +110,7 @@ def complete(runtime: Runtime, contract: str = "") -> tuple[Erased, ...]:
         pending = [record for record in erasures.pending(tx) if contract in ("", record.contract)]
     if not pending:
         return ()
-    signer = load_signer(runtime.settings.signing_key)
+    signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
     with gate(runtime.catalog, alone=True):
         return tuple(_work(runtime, record, signer) for record in pending)
 
@@ -123,7 +123,7 @@ def lift(runtime: Runtime, contract: str, doc_id: str, *, reason: str, actor: st
     """
     if not reason.strip():
         raise ConfigurationError("lifting an erasure needs a reason: it goes into the audit log.")
-    signer = load_signer(runtime.settings.signing_key)
+    signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
     digest = tomb_digest(contract, doc_id)
     with runtime.catalog.transaction() as tx:
         after = tombstone.adopt(runtime, tx, contract)

@@ -16,7 +16,7 @@ from corpus.ids import new_run_id
 from corpus.receipts import Receipt
 from index import layout
 from index.pointer import is_signed, version_numbers
-from index.signing import load_signer
+from index.signing import load_trusted_signer
 from ingestion.clock import now_to_remove_by
 from ingestion.embedding import vectors_path
 from ingestion.erasure.left import complete_left
@@ -145,7 +145,7 @@ def _stale_aliases(runtime: Runtime, name: str, *, dry_run: bool) -> int:
     behind = not tombstone.is_projected(runtime, name)
     unsigned = [state for state in states if not is_signed(runtime.store, name, state.alias)]
     if (stale or behind or unsigned) and not dry_run:
-        signer = load_signer(runtime.settings.signing_key)
+        signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
         tombstone.project(runtime, name, signer)  # the alias files too
     return len({state.alias for state in (*stale, *unsigned)}) + behind
 

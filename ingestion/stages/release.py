@@ -226,9 +226,10 @@ def _repair_projection(runtime: Runtime, candidate: Candidate) -> None:
     if state is None or is_projected(runtime.store, state):
         return
     from index.release import project_alias  # noqa: PLC0415 - loads the signing library, seldom needed
-    from index.signing import load_signer  # noqa: PLC0415
+    from index.signing import load_trusted_signer  # noqa: PLC0415
 
-    project_alias(runtime.store, runtime.catalog, state, load_signer(runtime.settings.signing_key))
+    signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
+    project_alias(runtime.store, runtime.catalog, state, signer)
 
 
 def is_projected(store: Store, state: AliasState) -> bool:

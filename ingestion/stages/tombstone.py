@@ -18,7 +18,7 @@ from corpus.types import EMPTY
 from index.layout import version_name
 from index.pointer import read_pointer, version_numbers
 from index.release import project_alias
-from index.signing import Signer, TrustStore, load_signer
+from index.signing import Signer, TrustStore, load_trusted_signer
 from index.tombstones import Tombstones, read_tombstones, stored_sequence, write_tombstones
 from ingestion.runtime import Runtime
 from ingestion.servedchunks import in_version
@@ -59,7 +59,7 @@ def delete(
     if bool(doc_id) == bool(chunk_id) or not reason.strip() or not actor.strip():
         raise ConfigurationError("a deletion needs a document or a chunk, a reason and a name.")
     terms = runtime.contract(contract)
-    signer = load_signer(runtime.settings.signing_key)
+    signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
     if chunk_id and not undo:
         _require_chunk(runtime, contract, chunk_id)
     changed = _bury(runtime, contract, doc_id, chunk_id, (reason.strip(), actor.strip()), undo=undo)

@@ -20,6 +20,9 @@ Resolver = Callable[[str, int], Sequence[str]]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, 2.5.5.1
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")  # RFC 6598
+_HOST_AGENT = ipaddress.IPv4Address("168.63.129.16")
+"""The machine below, on Azure: an address of the public range that only a guest reaches, and that hands out settings
+(https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16)."""
 
 
 def system_resolver(host: str, port: int) -> tuple[str, ...]:
@@ -83,6 +86,7 @@ def _kind(address: Address, allowed: Sequence[Network]) -> str:
         ("link-local", address.is_link_local),
         ("multicast", address.is_multicast),
         ("site-local", getattr(address, "is_site_local", False)),
+        ("cloud platform's", address == _HOST_AGENT),
         ("shared", isinstance(address, ipaddress.IPv4Address) and address in _SHARED),
         ("private", address.is_private and not getattr(address, "ipv4_mapped", None)),
         ("reserved", address.is_reserved and not getattr(address, "ipv4_mapped", None) and address not in _NAT64),

@@ -269,9 +269,14 @@ def _seconds(value: str) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdecimal():
         return float(text[:12])
+    at = moment_of(text)
+    return None if at is None else max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def moment_of(text: str) -> datetime | None:
+    """Returns the time of a header that has one (RFC 9110, 5.6.7), aware UTC; None where it says none that there is."""
     try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
+        found = parsedate_to_datetime(text[:100])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # a year or a zone beyond all calendars
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())

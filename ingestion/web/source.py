@@ -9,8 +9,8 @@ fails whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
+from datetime import timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from corpus.ids import fingerprint, sha256_hex
 from corpus.types import RawBlob, SourceRef
 from ingestion.sources.globs import compile_globs
 from ingestion.sources.listing import Entry, refs
-from ingestion.web.fetch import GONE, Answer, Fetcher, HostSilent, Unanswered, Validators
+from ingestion.web.fetch import GONE, Answer, Fetcher, HostSilent, Unanswered, Validators, moment_of
 from ingestion.web.policy import Access, Forbidden, authority, normal_url, require_host, shown
 from ingestion.web.sitemap import MOST_BYTES, Listed, read_lines, read_sitemap
 
@@ -33,6 +33,8 @@ _UNANSWERED_IN_A_ROW = 3
 _UNREADABLE = "urn:stemma-rag:unreadable-url:"
 """What stands for a URL of a list that must not be asked, and may hold what must not be kept."""
 _MAX_BESIDE_BYTES = 20_000_000
+_SETTLED = timedelta(seconds=60)
+"""Age that a time of modification must have to tell one revision from the next (RFC 9110, 8.8.2.2)."""
 
 
 class WebSource:
@@ -173,7 +175,7 @@ class WebSource:
             fresh[url] = known
             return _entry(url, known)
         found = _validators(answer)
-        fresh[url] = found
+        fresh[url] = found if _is_settled(answer, found) else replace(found, last_modified="")
         if self._kept_bytes + len(answer.body) <= _KEPT_BYTES:
             self._kept[url] = answer.body
             self._kept_bytes += len(answer.body)
@@ -264,7 +266,7 @@ def _entry(url: str, found: Validators | None = None) -> Entry:
         path=path_of(url),
         uri=url,
         size=found.size if found else 0,
-        modified_at=_moment(found.last_modified) if found else None,
+        modified_at=moment_of(found.last_modified) if found else None,
         version_tag=found.etag if found else "",
         sha256=found.sha256 if found else "",
     )
@@ -280,9 +282,7 @@ def _validators(answer: Answer) -> Validators:
     )
 
 
-def _moment(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+def _is_settled(answer: Answer, found: Validators) -> bool:
+    """Whether a server's word on a document tells it from one that is changed right after: its times are in seconds."""
+    sent, modified = moment_of(answer.headers.get("date", "")), moment_of(found.last_modified)
+    return bool(found.etag) or (sent is not None and modified is not None and sent - modified >= _SETTLED)

@@ -271,6 +271,7 @@ def test_sound_keys_of_airflow(project: Any, monkeypatch: pytest.MonkeyPatch) ->
         ({"AIRFLOW__API_AUTH__JWT_SECRET": ""}, "airflow jwt_secret", "fail", "refuses the tokens"),
         ({"AIRFLOW__API_AUTH__JWT_SECRET": "<openssl rand -hex 32>"}, "airflow jwt_secret", "fail", "22 characters"),
         ({"AIRFLOW__API__SECRET_KEY": ""}, "airflow secret_key", "warn", "task logs"),
+        ({"AIRFLOW__API__SECRET_KEY": "<openssl rand -hex 32>"}, "airflow secret_key", "warn", "of the example"),
         ({"AIRFLOW__CORE__DAGS_FOLDER": "/nowhere/dags"}, "airflow dags_folder", "fail", "does not exist"),
         ({"STEMMA_PROJECT": "/nowhere"}, "airflow STEMMA_PROJECT", "fail", "STEMMA_PROJECT is /nowhere"),
         ({"AIRFLOW__API__PORT": "8099", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://127.0.0.1:8080/execution/"},
@@ -289,6 +290,16 @@ def test_keys_of_airflow_that_do_not_work(
     assert says in check.found
     assert check.next
     assert len(found) == 1
+
+
+def test_secrets_that_only_airflow_can_ask_for_are_not_missing(project: Any) -> None:
+    """A command or a secrets backend gives them: `_CMD` and `_SECRET` of Airflow's own configuration."""
+    named = ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET")
+    for end in ("_CMD", "_SECRET"):
+        keys = {name: value for name, value in SOUND.items() if name not in named}
+        keys |= {name + end: "cat /run/secrets/key" for name in named}
+        [check] = health_airflow.checks(load_settings(project.folder), keys)
+        assert (check.name, check.status) == ("airflow keys", "ok")
 
 
 @pytest.mark.parametrize(

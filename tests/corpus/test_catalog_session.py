@@ -213,6 +213,14 @@ def test_other_urls_are_refused_with_the_valid_ones(url: str) -> None:
         open_catalog(url)
 
 
+def test_an_at_sign_in_a_password_is_refused_and_no_part_of_it_is_shown() -> None:
+    """Otherwise what follows it is taken for the host, which messages show."""
+    with pytest.raises(ConfigurationError, match="Write it as %40") as caught:
+        open_catalog("postgresql://me:se@cret@127.0.0.1:1/d")
+    assert "cret" not in str(caught.value)
+    assert open_catalog("postgresql://me:se%40cret@127.0.0.1:1/d").engine.url.password == "se@cret"
+
+
 def test_an_unreachable_database_is_a_catalog_error_without_the_password(tmp_path: Path) -> None:
     catalog = open_catalog(f"postgresql://me:secret@/d?host={tmp_path}")
     with pytest.raises(CatalogError, match="catalog_url") as caught:

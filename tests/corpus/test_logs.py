@@ -60,6 +60,11 @@ def test_configuring_again_does_not_double_lines_and_off_ends_them() -> None:
 
 
 SECRETS = {
+    "postgresql://stemma:pa@ss@db.example.org/stemma": "ss@db",
+    "DefaultEndpointsProtocol=https;AccountKey=abc123ABC==;EndpointSuffix=x": "abc123ABC",
+    "GET https://a.blob.example.org/x?sv=2024&sig=abcd%3D&se=2": "abcd%3D",
+    "https://maps.example.org/x?key=AIza123&y=1": "AIza123",
+    "host=db user=stemma pwd=hunter2": "hunter2",
     "postgresql+psycopg://stemma:hunter2@db.example.org/stemma": "hunter2",
     "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.abc": "eyJhbGciOiJIUzI1NiJ9",
     "aws_secret_access_key=wJalrXUtnFEMIK7MDENG region=eu": "wJalrXUtnFEMIK7MDENG",
@@ -81,7 +86,7 @@ def test_secrets_are_cut_out_of_messages_and_fields(text: str, secret: str) -> N
 
 
 def test_what_is_no_secret_stays() -> None:
-    told = "handbook v000003: 12 chunks in file:///srv/docs, see https://example.org/a@b, tokens 512"
+    told = "handbook v000003: 12 chunks in file:///srv/docs, see https://example.org/a@b, tokens 512, key=handbook"
     assert logs.redact(told) == told
 
 

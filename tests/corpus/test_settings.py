@@ -62,23 +62,60 @@ def test_a_url_as_home_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('hom = "x"', "hom"),
-        ("shard_bytes = 0", "shard_bytes"),
-        ('precision = "fp8"', "'auto', 'fp32' or 'bf16'"),
+        ("shard_byts = 5", "'shard_byts' is no setting: did you mean 'shard_bytes'? Valid settings: actor, "),
+        ("shard_bytes = 0", "shard_bytes = '0' (stemma.toml): input should be greater than or equal to 1."),
+        ('shard_bytes = "lots"', "shard_bytes = 'lots' (stemma.toml): input should be a valid integer"),
+        ('precision = "fp8"', "precision = 'fp8' (stemma.toml): input should be 'auto', 'fp32' or 'bf16'."),
+        ("run_deadline_minutes = 1e300", "run_deadline_minutes = '1e+300' (stemma.toml): input should be less"),
+        ("run_deadline_minutes = nan", "run_deadline_minutes = 'nan' (stemma.toml): "),
+        ("inspect_seconds = inf", "inspect_seconds = 'inf' (stemma.toml): "),
+        ('http_private_networks = ["10.0.0.0/99"]', "'10.0.0.0/99' is no network"),
+        ('http_token_env = {"https://x" = "T"}', "'https://x' is no host: write docs.example.com or"),
     ],
 )
-def test_a_wrong_file_is_refused_with_the_valid_names(tmp_path: Path, content: str, said: str) -> None:
+def test_a_wrong_file_is_refused_with_the_value_and_what_is_valid(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "stemma.toml").write_text(content)
     with pytest.raises(ConfigurationError) as caught:
         load_settings(tmp_path)
     assert said in str(caught.value)
-    assert all(name in str(caught.value) for name in Settings.model_fields)
+    unknown = "is no setting" in said
+    assert all(name in str(caught.value) for name in Settings.model_fields) == unknown
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'http_token_env = {"docs.example.com" = "ghp_sekrit"}',
+        'home = "s3://AKIA:sekrit@bucket/stemma"',
+        'home = "sftp://me:sekrit@host/stemma"',
+        'api_key = "sekrit"',
+        "catalog_url = {sekrit = 1}",
+        'console_token = ["sekrit"]',
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(tmp_path: Path, content: str) -> None:
+    (tmp_path / "stemma.toml").write_text(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(tmp_path)
+    assert "sekrit" not in str(caught.value)
+    assert caught.value.__cause__ is None, "a traceback would repeat it"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PRIVATE_NETWORKS", "HTTP_TOKEN_ENV", "EMBEDDERS"])
+@pytest.mark.parametrize("value", ["sekrit", ""])
+def test_a_list_in_the_environment_that_is_no_json_says_how_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"STEMMA_{name}", value)
+    with pytest.raises(ConfigurationError, match=f"STEMMA_{name} in the environment .*JSON") as caught:
+        load_settings(tmp_path)
+    assert "sekrit" not in str(caught.value)
 
 
 def test_a_wrong_value_in_the_environment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEMMA_SHARD_BYTES", "many")
-    with pytest.raises(ConfigurationError, match="shard_bytes"):
+    with pytest.raises(ConfigurationError, match=r"STEMMA_SHARD_BYTES = 'many' \(the environment\)"):
         load_settings(tmp_path)
 
 

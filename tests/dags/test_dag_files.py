@@ -164,6 +164,20 @@ def test_what_embeds_stands_in_the_pool_that_the_settings_name(
     }  # fmt: skip
 
 
+def test_a_deadline_that_is_no_time_takes_no_dag_away(
+    two_contracts: Path, airflow_python: Callable[[Path, str], str]
+) -> None:
+    code = """
+import os
+from stemma_edge import deadline
+for minutes in ("1e300", "nan", "inf", "soon", "-1"):
+    os.environ["STEMMA_RUN_DEADLINE_MINUTES"] = minutes
+    print(minutes, deadline())
+"""
+    said = airflow_python(two_contracts, code).splitlines()[-5:]
+    assert said == [f"{minutes} None" for minutes in ("1e300", "nan", "inf", "soon", "-1")]
+
+
 def test_tasks_and_deadlines_name_who_answers_for_the_contract(described: dict[str, Any]) -> None:
     for kind in ("ingest", "release"):
         dag = described[f"corpus_{kind}__support-kb"]

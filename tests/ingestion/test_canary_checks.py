@@ -214,7 +214,7 @@ def test_settings_declare_endpoints_and_refuse_keys(tmp_path: Path) -> None:
     assert (endpoint.url, endpoint.batch_size, endpoint.encoding) == ("https://api.example.com/v1", 64, "base64")
     for line, said in (
         ('api_key_env = "sk-a-key"', "name of an environment variable"),
-        ('api_key = "sk-a-key"', "Extra inputs"),
+        ('api_key = "sk-a-key"', "'embedders.shelf.api_key' is no setting"),
         ("batch_size = 0", "batch_size"),
     ):
         declare(line)

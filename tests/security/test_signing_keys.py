@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from laws.handbook import NAME, Project
 
 from corpus.errors import ConfigurationError
 from corpus.settings import Settings, load_settings
 from index.signing import generate_keypair, load_signer
+from ingestion.stages import tombstone
 
 
 @pytest.fixture
@@ -70,3 +72,23 @@ def test_a_key_where_its_place_belongs_is_not_repeated(
     with pytest.raises(ConfigurationError, match="env:NAME") as caught:
         load_settings(tmp_path)
     assert key.read_text().splitlines()[1] not in str(caught.value)
+
+
+def test_a_key_that_nobody_trusts_publishes_nothing(tmp_path: Path) -> None:
+    """Readers refuse what it signs: the old version has to go on serving, and the command has to say why."""
+    project = Project.create(tmp_path / "project")
+    project.fill(3)
+    project.ingest()
+    held = project.settings.signing_key.read_bytes()
+    project.settings.signing_key.unlink()
+    generate_keypair(project.settings.signing_key, tmp_path / "other.pub")
+    project.write("more", "# More\n\nParcels that are lost are sent again without charge, within ten days. " * 3)
+    with pytest.raises(ConfigurationError, match="readers would refuse") as caught:
+        project.ingest()
+    assert str(project.settings.trusted_keys) in str(caught.value)
+    assert project.reader().manifest.number == 1, "what was served is served still"
+    with pytest.raises(ConfigurationError, match="readers would refuse"):
+        tombstone.delete(project.runtime, NAME, doc_id="more.md", reason="not ours", actor="mara")
+    project.settings.signing_key.write_bytes(held)
+    project.ingest()
+    assert project.reader().manifest.number == 2

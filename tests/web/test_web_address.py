@@ -30,6 +30,8 @@ REFUSED = {
     "255.255.255.255": "private",
     "192.0.2.1": "private",
     "198.18.0.1": "private",
+    "168.63.129.16": "cloud platform's",
+    "64:ff9b::a83f:8110": "cloud platform's",
     "::1": "loopback",
     "::": "unspecified",
     "fe80::1": "link-local",

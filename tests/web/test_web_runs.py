@@ -149,3 +149,18 @@ def test_the_kind_of_a_location_is_told_from_its_name(project: WebProject, site:
         project.serve(site, location)
         kinds[location] = load_contract(project.contract_path).source.format
     assert kinds == {"/sitemap.xml": "sitemap", "/s.xml.gz": "sitemap", "/list.txt": "list", "/a.html": "document"}
+
+
+@pytest.mark.parametrize(("kind", "url"), [("s3", "s3://AKIA:hush@bucket"), ("sftp", "sftp://me:hush@host")])
+def test_a_password_in_the_place_of_a_contract_is_refused_and_not_repeated(
+    project: WebProject, kind: str, url: str
+) -> None:
+    """Every version holds its contract, and every receipt (XCom) the place."""
+    text = project.contract_path.read_text()
+    before, rest = text.split("servers:\n")
+    after = rest[rest.index("\n\n") :]
+    server = f'servers:\n  - server: shelf\n    type: {kind}\n    location: "{url}/docs/**/*.md"'
+    [problem] = problems_of(before + server + after)
+    assert "the URL holds a password" in str(problem)
+    assert "hush" not in str(problem)
+    assert not problems_of(before + server.replace(":hush@", "@") + after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -20,7 +21,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
 def test_lists_and_reads_with_one_request_each(site: Site) -> None:
     site.put("/a.md", "# a", ETag='"1"')
-    site.put("/deep/b", "<p>b", Last_Modified="Mon, 02 Nov 2026 10:00:00 GMT")
+    site.put("/deep/b", "<p>b", Last_Modified="Mon, 04 Nov 2024 10:00:00 GMT")
     source = site.source("/a.md", "/deep/b", "/deep/")
     site.put("/deep/", "index")
     refs = list(source.list())
@@ -29,13 +30,13 @@ def test_lists_and_reads_with_one_request_each(site: Site) -> None:
     assert [source.read(ref).data for ref in refs] == [b"# a", b"index", b"<p>b"]
     assert (refs[0].version_tag, refs[0].size, refs[0].sha256) == ('"1"', 3, sha256_hex(b"# a"))
     assert refs[2].modified_at is not None
-    assert refs[2].modified_at.isoformat() == "2026-11-02T10:00:00+00:00"
+    assert refs[2].modified_at.isoformat() == "2024-11-04T10:00:00+00:00"
     assert len(site.asked) == 3
 
 
 def test_an_unchanged_document_costs_no_bytes(site: Site) -> None:
     site.put("/a.md", "# a", ETag='"1"')
-    site.put("/b.md", "# b", Last_Modified="Mon, 02 Nov 2026 10:00:00 GMT")
+    site.put("/b.md", "# b", Last_Modified="Mon, 04 Nov 2024 10:00:00 GMT")
     site.put("/c.md", "# c")
     first = site.source("/a.md", "/b.md", "/c.md")
     before = list(first.list())
@@ -45,9 +46,41 @@ def test_an_unchanged_document_costs_no_bytes(site: Site) -> None:
     assert list(again.list()) == before
     sent = dict(site.asked)
     assert sent["/a.md"]["If-None-Match"] == '"1"'
-    assert sent["/b.md"]["If-Modified-Since"] == "Mon, 02 Nov 2026 10:00:00 GMT"
+    assert sent["/b.md"]["If-Modified-Since"] == "Mon, 04 Nov 2024 10:00:00 GMT"
     assert "If-None-Match" not in sent["/c.md"]
     assert again.read(before[0]).data == b"# a", "what was not sent is read when it is asked for"
+
+
+def test_a_time_in_seconds_is_no_word_on_a_document_that_was_just_changed(site: Site) -> None:
+    """A second change within the same second keeps `Last-Modified` as it is (RFC 9110, 8.8.2.2)."""
+    now = formatdate(usegmt=True)
+    site.put("/a.md", "# a", Last_Modified=now)
+    source = site.source("/a.md")
+    [first] = source.list()
+    site.put("/a.md", "# b", Last_Modified=now)
+    again = site.source("/a.md")
+    again.known = source.known
+    [second] = again.list()
+    assert (first.modified_at, second.modified_at) == (parsedate_to_datetime(now), parsedate_to_datetime(now))
+    assert (first.sha256, second.sha256) == (sha256_hex(b"# a"), sha256_hex(b"# b"))
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 31 Dec 9999 23:59:59 -0100",
+        f"Mon, 04 Nov 2024 10:00:00 +{'9' * 20}",
+        f"Mon, 04 Nov {'9' * 20} 10:00:00 GMT",
+        "yesterday",
+    ],
+)
+def test_a_date_beyond_all_calendars_ends_no_listing(site: Site, date: str) -> None:
+    site.put("/a.md", "# a", Last_Modified=date)
+    site.answer("/busy.md", 500, Retry_After=date)
+    source = site.source("/a.md", "/busy.md")
+    refs = list(source.list())
+    assert [ref.modified_at for ref in refs] == [None, None]
+    assert source.read(refs[0]).data == b"# a"
 
 
 def test_what_is_gone_is_not_listed_and_a_server_in_trouble_removes_nothing(site: Site) -> None:
