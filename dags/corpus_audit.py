@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import dag, task
-from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contract_param, contracts
+from stemma_edge import EMBED_POOL, START, TASK_DEFAULTS, ReceiptJson, contract_param, contracts
 
 
 @dag(
@@ -34,7 +34,7 @@ def corpus_audit() -> None:
         """Lists the contracts to look at."""
         return [params["contract"]] if params["contract"] else sorted(contracts())
 
-    @task
+    @task(pool=EMBED_POOL)
     def audit(contract: str) -> ReceiptJson:
         """Audits one contract."""
         from ingestion.runtime import open_runtime
@@ -42,7 +42,7 @@ def corpus_audit() -> None:
 
         return stage.audit(open_runtime(), contract).to_json()
 
-    @task
+    @task(pool=EMBED_POOL)
     def contamination(contract: str) -> ReceiptJson:
         """Measures what searches find in one index."""
         from ingestion.runtime import open_runtime
@@ -50,7 +50,7 @@ def corpus_audit() -> None:
 
         return stage.watch(open_runtime(), contract).to_json()
 
-    @task
+    @task(pool=EMBED_POOL)
     def evaluation(contract: str) -> ReceiptJson:
         """Asks the golden questions of one index."""
         from ingestion.runtime import open_runtime

@@ -103,6 +103,7 @@ def settle(name: str, staged: Sequence[ReceiptJson] | None, *, outlet_events: An
 def build(stub: ContractStub) -> None:
     """Declares the ingest DAG of one contract."""
     name = stub.name
+    early = EMBED_POOL if stub.embeds_early else "default_pool"
 
     @dag(
         dag_id=f"corpus_ingest__{name}",
@@ -118,9 +119,9 @@ def build(stub: ContractStub) -> None:
         tags=["stemma", "ingest"],
     )
     def corpus_ingest() -> None:
-        due = shards(acquire(name))
+        due = shards(acquire.override(pool=early)(name))
         related = relate(name, due)
-        assess.partial(name=name).expand(shard=due) >> related
+        assess.override(pool=early).partial(name=name).expand(shard=due) >> related
         decided = shards.override(task_id="decided")(related)
         staged = stage.partial(name=name).expand(shard=decided)
         admit(name, decided) >> staged

@@ -16,6 +16,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from stemma_edge import (
+    EMBED_POOL,
     NOTHING_NEW,
     START,
     ContractStub,
@@ -64,7 +65,7 @@ def build(stub: ContractStub) -> None:
         tags=["stemma", "release"],
     )
     def corpus_release() -> None:
-        @task
+        @task(pool=EMBED_POOL)
         def release(*, params: dict[str, Any], triggering_asset_events: Any) -> ReceiptJson:
             """Publishes a version, or moves the alias to one that exists."""
             from ingestion.runtime import open_runtime

@@ -38,7 +38,10 @@ NOTHING_NEW = frozenset({"unchanged", "empty", "held", "waiting-for-approval"})
 """What a release says of itself when no alias moved; then no asset is updated."""
 
 EMBED_POOL = setting("embed_pool", "default_pool")
-"""The pool of the tasks that embed. A pool that does not exist would let them wait for ever; `stemma doctor` looks."""
+"""The pool of the tasks that have a model embed something.
+
+One that does not exist would let them wait for ever; `stemma doctor` looks.
+"""
 
 TRANSIENT = frozenset(
     {

@@ -1,7 +1,7 @@
 """Which contracts a project holds, found cheaply enough for every parse of a DAG file.
 
-Reads only what an orchestrator must know before anything runs: the name, the version and the
-schedule of each contract. It refuses to validate: `contracts.load` does that, and
+Reads only what an orchestrator must know before anything runs: the name, the version, the schedule and
+the owner of each contract, and which of its tasks need a model. It refuses to validate: `contracts.load` does that, and
 `stemma contract validate` reports what is skipped here. Imports nothing from outside but PyYAML,
 because the DAG processor imports it for each DAG file every time it looks.
 """
@@ -40,6 +40,7 @@ class ContractStub:
         path: Its file.
         schedule: Cron expression of its `frequency`; None where it has none.
         owner: Team that answers for it; empty where it says none.
+        embeds_early: Whether it has the rule `paraphrase`, under which documents are embedded while they are assessed.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ContractStub:
     path: Path
     schedule: str | None
     owner: str = ""
+    embeds_early: bool = False
 
 
 def discover(folder: Path) -> tuple[ContractStub, ...]:
@@ -107,6 +109,7 @@ def _stub(path: Path) -> ContractStub | None:
         path=path,
         schedule=next(_schedules(document.get("slaProperties")), None),
         owner=_owner(document.get("team")),
+        embeds_early="paraphrase" in _rules(document.get("schema")),
     )
 
 
@@ -122,6 +125,16 @@ def _refuse_deep(text: str) -> None:
 def _owner(team: Any) -> str:
     name = team.get("name") if isinstance(team, dict) else None
     return name.strip() if isinstance(name, str) else ""
+
+
+def _rules(schema: Any) -> Iterator[str]:
+    """Yields the rules of ours that a contract has for its documents."""
+    checks = [item.get("quality") for item in schema if isinstance(item, dict)] if isinstance(schema, list) else []
+    for check in (check for listed in checks if isinstance(listed, list) for check in listed):
+        said = check.get("implementation") if isinstance(check, dict) else None
+        rule = said.get("rule") if isinstance(said, dict) else None
+        if isinstance(rule, str):
+            yield rule
 
 
 def _schedules(properties: Any) -> Iterator[str]:

@@ -313,6 +313,7 @@ def known_vectors(
     progress: Progress = NO_PROGRESS,
     *,
     subject: str = "",
+    pace: Pace = UNPACED,
 ) -> dict[str, Vectors]:
     """Returns the vectors of texts, those that are stored without the model.
 
@@ -322,6 +323,7 @@ def known_vectors(
         texts: Digest to text.
         progress: Told about each text embedded.
         subject: What they are for, for the history of canary checks.
+        pace: Says when the next texts may be embedded.
 
     Raises:
         FingerprintMismatch: The model gives other vectors than when its space was first used.
@@ -330,7 +332,7 @@ def known_vectors(
     missing = {digest: (text, 0) for digest, text in texts.items() if digest not in known}
     if missing:
         with guarded(runtime, embedder, subject, lambda: len(missing)):
-            known.update(embed_missing(embedder, missing, progress))
+            known.update(embed_missing(embedder, missing, progress, pace=pace))
     return known
 
 

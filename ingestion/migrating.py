@@ -19,6 +19,7 @@ from corpus.errors import StemmaError
 from corpus.types import utc_now
 from index.reembed import blend
 from ingestion.embedding import Embedded, describe, embed_segment, open_embedder
+from ingestion.pacing import UNPACED, Pace
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 
@@ -55,7 +56,12 @@ class AlsoEmbedded:
 
 
 def also_embed(
-    runtime: Runtime, contract: str, segment_id: str, written: EmbedderRecord, progress: Progress = NO_PROGRESS
+    runtime: Runtime,
+    contract: str,
+    segment_id: str,
+    written: EmbedderRecord,
+    progress: Progress = NO_PROGRESS,
+    pace: Pace = UNPACED,
 ) -> AlsoEmbedded:
     """Embeds a new segment in every space that its contract is on its way into.
 
@@ -65,6 +71,7 @@ def also_embed(
         segment_id: A segment whose chunks are published.
         written: The space that it is in already.
         progress: Told about each text embedded.
+        pace: Says when the next texts may be embedded.
     """
     with runtime.catalog.reading() as tx:
         moving = [item for item in reembeds.running(tx, contract) if item.embedder_fingerprint != written.fingerprint]
@@ -72,7 +79,8 @@ def also_embed(
     for item in moving:
         try:
             space = space_of(runtime, item)
-            done.append((space, embed_segment(runtime, open_embedder(runtime, space), segment_id, progress)))
+            embedder = open_embedder(runtime, space)
+            done.append((space, embed_segment(runtime, embedder, segment_id, progress, pace=pace)))
         except StemmaError:
             continue
     return AlsoEmbedded(done=tuple(done), left=len(moving) - len(done))

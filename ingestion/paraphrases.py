@@ -21,6 +21,7 @@ from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import answers, answertexts, documents, versions
 from corpus.catalog.records import EmbedderRecord
+from corpus.errors import ParseError
 from corpus.ids import canonical_json
 from corpus.seams import Embedder, Vectors
 from corpus.types import Assessment, Chunk, Finding, utc_now
@@ -28,12 +29,13 @@ from index import layout
 from index.reader import IndexReader, open_index
 from index.signing import TrustStore
 from ingestion import answervectors, staging
-from ingestion.chunkers.cut import chunks_of
+from ingestion.cutting import MARKED_AT_ONCE, Knife
 from ingestion.embedding import known_vectors, open_embedder, require_same_model
 from ingestion.examine import Examined
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.suspecting import SLACK, Desk, Draft, look
+from ingestion.suspects import Attempt, Watched
 from ingestion.toolkit import chunker_of
 from provenance.alignment import alignable
 from provenance.calibration import Threshold, threshold_of
@@ -224,7 +226,7 @@ def with_suspicions(
     runtime: Runtime,
     contract: Contract,
     run_id: str,
-    shard: str,
+    attempt: Attempt,
     drafts: Sequence[Examined],
     progress: Progress = NO_PROGRESS,
 ) -> list[Examined]:
@@ -236,7 +238,7 @@ def with_suspicions(
         runtime: The project.
         contract: A contract that asks for it.
         run_id: The run.
-        shard: The shard.
+        attempt: At the shard.
         drafts: Its documents.
         progress: Told about each text embedded.
 
@@ -258,9 +260,10 @@ def with_suspicions(
     # Two looks: a mended text has places of its own.
     first = [draft.assessment for draft in drafts if draft.assessment.document is not None]
     mended = [draft.mended for draft in drafts if draft.mended is not None]
-    vectors = _chunked(runtime, contract, embedder, [*first, *mended], progress)
-    _leave(runtime, staging.vectors_path(run_id, shard, space.fingerprint), vectors, embedder.dimension)
-    found, again = (look(desk, _drafts(contract, vectors, read, embedder.dimension)) for read in (first, mended))
+    knife = Knife(chunker=chunker_of(contract), attempt=attempt)
+    vectors = _chunked(runtime, knife, embedder, [*first, *mended], progress)
+    _leave(runtime, staging.vectors_path(run_id, attempt.shard, space.fingerprint), vectors, embedder.dimension)
+    found, again = (look(desk, _drafts(knife, vectors, read, embedder.dimension)) for read in (first, mended))
     return [
         Examined(
             assessment=_told(draft.assessment, found.get(draft.assessment.ref.doc_id, ())),
@@ -278,18 +281,25 @@ def _told(assessment: Assessment, findings: Sequence[Finding]) -> Assessment:
     return replace(assessment, findings=told, origin=origin, passage_origins=passages)
 
 
-def _cut(contract: Contract, item: Assessment) -> tuple[Chunk, ...]:
-    """Cuts a document as the segment will have it."""
+def _cut(knife: Knife, item: Assessment) -> tuple[Chunk, ...]:
+    """Cuts a document as the segment will have it; one that cannot be cut is for the stage that writes it to refuse."""
     if item.document is None:
         return ()
-    return chunks_of(item.ref.doc_id, item.revision_id, item.document, chunker_of(contract))
+    try:
+        return knife.chunks(item.ref.doc_id, item.revision_id, item.document)
+    except ParseError:
+        return ()
 
 
 def _chunked(
-    runtime: Runtime, contract: Contract, embedder: Embedder, read: Sequence[Assessment], progress: Progress
+    runtime: Runtime, knife: Knife, embedder: Embedder, read: Sequence[Assessment], progress: Progress
 ) -> dict[str, Vectors]:
-    texts = {chunk.text_sha256: chunk.text for item in read for chunk in _cut(contract, item)}
-    return known_vectors(runtime, embedder, texts, progress, subject="documents in assessment")
+    texts: dict[str, str] = {}
+    for lot in batches.batched(read, MARKED_AT_ONCE):
+        knife.attempt.cutting(item.ref.doc_id for item in lot)
+        texts.update((chunk.text_sha256, chunk.text) for item in lot for chunk in _cut(knife, item))
+    pace = Watched(attempt=knife.attempt, owners=knife.owners)
+    return known_vectors(runtime, embedder, texts, progress, subject="documents in assessment", pace=pace)
 
 
 def _leave(runtime: Runtime, path: str, vectors: Mapping[str, Vectors], dimension: int) -> None:
@@ -301,11 +311,9 @@ def _leave(runtime: Runtime, path: str, vectors: Mapping[str, Vectors], dimensio
         runtime.store.replace_file(path, folder / "vectors.parquet")
 
 
-def _drafts(
-    contract: Contract, vectors: Mapping[str, Vectors], read: Sequence[Assessment], dimension: int
-) -> list[Draft]:
+def _drafts(knife: Knife, vectors: Mapping[str, Vectors], read: Sequence[Assessment], dimension: int) -> list[Draft]:
     none = np.empty((0, dimension), dtype=np.float32)
-    cut = ((item, _cut(contract, item)) for item in read)
+    cut = ((item, _cut(knife, item)) for item in read)
     return [
         Draft(
             assessment=item,

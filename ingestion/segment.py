@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from corpus import batches
 from corpus.errors import DigestMismatch
 from corpus.ids import fingerprint
-from corpus.seams import Chunker
 from corpus.storage import Store, file_digest
 from corpus.types import Chunk, Origin, Outcome, ParsedDocument, Span
 from provenance.classify import verdict
+
+if TYPE_CHECKING:  # whoever only reads segments cuts nothing
+    from ingestion.cutting import Knife
+    from ingestion.examine import Tools
 
 Row = Mapping[str, Any]
 
@@ -66,29 +69,30 @@ def recognised(findings: str) -> list[Any]:
 
 
 def write_segment(
-    store: Store, contract: str, rows: Sequence[Row], chunker: Chunker, *, referred: Callable[[str], bool]
+    store: Store, contract: str, rows: Sequence[Row], knife: Knife, tools: Tools, *, referred: Callable[[str], bool]
 ) -> Segment:
-    """Cuts admitted revisions into chunks and publishes the segment.
+    """Cuts admitted revisions into chunks and publishes the segment; those that cannot be cut are withheld.
 
     Args:
         store: The home.
         contract: Name of the contract.
         rows: Assessed rows of one shard, those that failed left out.
-        chunker: Cuts the texts.
+        knife: Cuts the texts; knows afterwards which could not be cut.
+        tools: What assessing these documents needed.
         referred: Whether the catalog already refers to a segment of that id; its files then stay.
 
     Returns:
         What was published. Calling it again with the same rows publishes nothing new.
     """
-    segment_id = segment_name(contract, rows)
-    admitted = sorted((row for row in rows if Outcome(row["outcome"]).admitted), key=lambda row: str(row["doc_id"]))
-    withheld = [row for row in rows if not Outcome(row["outcome"]).admitted]
     digests: list[str] = []
     with store.scratch() as folder:
+        batches.write_rows(folder / "chunks.parquet", batches.CHUNKS, _chunk_rows(_admitted(rows), knife, digests))
+        rows = [knife.judged(row, tools) for row in rows]
+        admitted, withheld = _admitted(rows), [row for row in rows if not Outcome(row["outcome"]).admitted]
         batches.write_rows(folder / "documents.parquet", batches.DOCUMENTS, map(_document_columns, admitted))
-        batches.write_rows(folder / "chunks.parquet", batches.CHUNKS, _chunk_rows(admitted, chunker, digests))
         if withheld:
             batches.write_rows(folder / "withheld.parquet", batches.DOCUMENTS, map(_document_columns, withheld))
+        segment_id = segment_name(contract, rows)
         published = _publish(store, segment_id, folder, keep=referred(segment_id))
     return Segment(
         segment_id=segment_id,
@@ -97,6 +101,10 @@ def write_segment(
         documents_sha256=published["documents.parquet"],
         chunks_sha256=published["chunks.parquet"],
     )
+
+
+def _admitted(rows: Sequence[Row]) -> list[Row]:
+    return sorted((row for row in rows if Outcome(row["outcome"]).admitted), key=lambda row: str(row["doc_id"]))
 
 
 def _publish(store: Store, segment_id: str, folder: Path, *, keep: bool) -> dict[str, str]:
@@ -117,18 +125,16 @@ def _document_columns(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in batches.DOCUMENTS.names}
 
 
-def _chunk_rows(rows: Sequence[Row], chunker: Chunker, digests: list[str]) -> Iterator[dict[str, Any]]:
-    from ingestion.chunkers.cut import chunks_of  # noqa: PLC0415 - whoever only reads segments cuts nothing
-
-    for row in rows:
-        document = _document(row)
+def _chunk_rows(rows: Sequence[Row], knife: Knife, digests: list[str]) -> Iterator[dict[str, Any]]:
+    for row, chunks in knife.cut(rows, document_of):
         origin, passages = _origins(row)
-        for chunk in chunks_of(row["doc_id"], row["revision_id"], document, chunker):
+        for chunk in chunks:
             digests.append(chunk.text_sha256)
             yield batches.chunk_row(chunk, _origin_of(chunk, origin, passages), row["quality_score"])
 
 
-def _document(row: Row) -> ParsedDocument:
+def document_of(row: Row) -> ParsedDocument:
+    """Returns the text of an assessed row, as a parser gave it and repairs left it."""
     return ParsedDocument(
         text=row["text"],
         blocks=batches.blocks_from_json(row["blocks"]),

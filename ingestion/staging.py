@@ -4,6 +4,7 @@ staging/<run>/note.json                  what acquire saw: counts, vanished docu
 staging/<run>/relations.json             what comparing them with the corpus changed
 staging/<run>/<shard>/entries.json       the due documents of one shard
 staging/<run>/<shard>/assessed.parquet   their assessments, one row per document
+staging/<run>/<shard>/reopened.json      documents that the next run has to judge again, where some could not be cut
 staging/<run>/<shard>/vectors-*.parquet  vectors of their chunks, where assessing them needed these
 
 Each run has a folder of its own, so two runs over one source cannot take each other's work away. What
@@ -121,11 +122,13 @@ def write_shard(store: Store, run_id: str, entries: Sequence[Entry], overrides: 
         overrides: Document id to what a person decided, which changes what assessing them gives.
 
     Returns:
-        The shard's name, a digest of all that.
+        The shard's name, a digest of all that but the stamps: a file that was just written has none yet, and is the
+        same document a moment later.
     """
     rows = [_entry_json(entry) for entry in entries]
-    shard = fingerprint("shard", {"entries": rows, "overrides": dict(overrides)})[:32]
-    store.publish(f"{_shard(run_id, shard)}/entries.json", canonical_json(rows))
+    named = [{name: value for name, value in row.items() if name != "stamp"} for row in rows]
+    shard = fingerprint("shard", {"entries": named, "overrides": dict(overrides)})[:32]
+    store.replace(f"{_shard(run_id, shard)}/entries.json", canonical_json(rows))
     return shard
 
 
@@ -210,6 +213,19 @@ def _parsed(data: bytes) -> dict[str, dict[str, Any]]:
     """Parses what relating a run left once, not again for each shard: it grows with the run, as their number does."""
     patches: dict[str, dict[str, Any]] = json.loads(data)
     return patches
+
+
+def leave_reopened(store: Store, run_id: str, shard: str, doc_ids: Sequence[str]) -> None:
+    """Records which documents the next run has to judge again, because one of this shard could not be cut."""
+    store.replace(f"{_shard(run_id, shard)}/reopened.json", canonical_json(list(doc_ids)))
+
+
+def read_reopened(store: Store, run_id: str, shard: str) -> tuple[str, ...]:
+    """Reads what `leave_reopened` wrote; empty where every document could be cut."""
+    try:
+        return tuple(json.loads(store.read_bytes(f"{_shard(run_id, shard)}/reopened.json")))
+    except FileNotFoundError:
+        return ()
 
 
 def vectors_path(run_id: str, shard: str, space: str) -> str:

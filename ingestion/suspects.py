@@ -1,40 +1,47 @@
-"""Which documents an attempt at a shard was reading when it ended, and whether one of them was the end of it.
+"""Which documents an attempt at a shard had in hand when it ended, and which of them was the end of it.
 
 Documents are read in limited workers, and a worker that dies costs one document and nobody else. This is for what gets
-past that: a document that ends the whole task, as where a container is killed for the memory of one process in it.
-The first attempt leaves a mark of what it is reading. The next tries the marked documents in a process of their own
-before it reads them itself; one whose trial dies is given up with a reason, and the shard goes on. So no document fails
-its shard twice. A machine that just died costs the trial of a document or two, and no outcome.
+past that: a document that ends the whole task, as where a container is killed for the memory of one process in it, or
+where a chunker or a tokenizer crashes in the task itself. The first attempt leaves a mark of what it has in hand. The
+next tries the marked documents in another process (`ingestion.trial`) before it takes them up itself; one whose trial
+dies is given up with a reason, and the shard goes on. So no document fails its shard twice. A machine that just died
+costs the trial of a few documents, and no outcome.
 
-attempts/<shard>/<place>    digest of the document that a thread is reading; gone when the shard is assessed
+attempts/<shard>/<number>    digest of the document that a thread is reading
+attempts/<shard>/cut         digests of the documents whose texts are cut or embedded
+attempts/<shard>/given_up    digests of those whose trial died
+
+All of it is gone when the shard is assessed, and again when it is staged.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from corpus.errors import ParseError
 from corpus.ids import sha256_hex
-from corpus.settings import Settings
 from corpus.storage import Store
 from corpus.types import RawBlob
 from ingestion.inspect import Inspection, Recipe
-from ingestion.sandbox import WALL_FACTOR
-from ingestion.snapshot import Entry
+from ingestion.pacing import UNPACED, Pace
 
 FOLDER = "attempts"
-DEADLY = 9
-"""Exit status of `ingestion.trial` for a document that needs more memory than the container has left."""
-_START_SECONDS = 300.0
-"""For a trial to load what it needs, on a machine that is busy."""
+CUT = "cut"
+_GIVEN_UP = "given_up"
+
+
+class Tried(Protocol):
+    """Tries documents apart; returns those that ended it."""
+
+    def __call__(self, doc_ids: Sequence[str], *, cut: bool) -> frozenset[str]:
+        """Tries documents; with `cut`, cutting and embedding their texts too."""
+        ...
 
 
 @dataclass(slots=True)
@@ -51,27 +58,40 @@ class Attempt:
     _own: threading.local = field(default_factory=threading.local)
     _places: list[str] = field(default_factory=list)
 
-    def suspects(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """Returns the documents that an earlier attempt was reading when it ended; none where there was none."""
-        marked = {self.store.read_bytes(f"{self._folder}/{name}").decode("ascii", "replace") for name in self._marks()}
-        return tuple(entry for entry in entries if _mark(entry) in marked) if marked else ()
+    def deadly(self, doc_ids: Sequence[str], tried: Tried) -> frozenset[str]:
+        """Returns the documents that end a task, as far as an earlier attempt left marks; none where there was none.
 
-    def reading(self, entry: Entry) -> None:
+        Args:
+            doc_ids: The documents of the shard.
+            tried: Tries those that are marked and were not tried before.
+        """
+        marks = self._marks()
+        if not marks:
+            return frozenset()
+        given_up = marks.pop(_GIVEN_UP, frozenset())
+        names = {doc_id: _mark(doc_id) for doc_id in doc_ids}
+        known = frozenset(doc_id for doc_id, name in names.items() if name in given_up)
+        marked = frozenset().union(*marks.values())
+        suspects = [doc_id for doc_id, name in names.items() if name in marked and doc_id not in known]
+        found = known | (tried(suspects, cut=CUT in marks) if suspects else frozenset())
+        if found != known:
+            self._write(_GIVEN_UP, found)  # the next attempt may die of another one
+        return found
+
+    def reading(self, doc_id: str) -> None:
         """Leaves the mark of a document that this thread is about to read."""
         place = getattr(self._own, "place", None)
         if place is None:
             place = self._own.place = f"{len(self._places)}"
             self._places.append(place)
-        name, data = f"{self._folder}/{place}", _mark(entry).encode()
-        if not self.store.is_local:
-            self.store.replace(name, data)
-            return
-        path = Path(self.store.path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)  # not synced: it has to outlive the process, not the machine
+        self._write(place, (doc_id,))
+
+    def cutting(self, doc_ids: Iterable[str]) -> None:
+        """Leaves the mark of documents whose texts are about to be cut or embedded."""
+        self._write(CUT, doc_ids)
 
     def done(self) -> None:
-        """Removes the marks: the shard is assessed."""
+        """Removes the marks: there is nothing to be afraid of any more."""
         if self.store.is_local:
             shutil.rmtree(self.store.path(self._folder), ignore_errors=True)
         else:
@@ -81,56 +101,68 @@ class Attempt:
     def _folder(self) -> str:
         return f"{FOLDER}/{self.shard}"
 
-    def _marks(self) -> tuple[str, ...]:
-        return self.store.names(self._folder)
+    def _marks(self) -> dict[str, frozenset[str]]:
+        found = {}
+        for name in self.store.names(self._folder):
+            with contextlib.suppress(FileNotFoundError):  # the same task delivered twice
+                data = self.store.read_bytes(f"{self._folder}/{name}")
+                found[name] = frozenset(data.decode("ascii", "replace").split())
+        return found
+
+    def _write(self, place: str, doc_ids: Iterable[str]) -> None:
+        name, data = f"{self._folder}/{place}", "\n".join(sorted(map(_mark, doc_ids))).encode()
+        if not self.store.is_local:
+            self.store.replace(name, data)
+            return
+        path = Path(self.store.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)  # not synced: it has to outlive the process, not the machine
 
 
-def _mark(entry: Entry) -> str:
+def _mark(doc_id: str) -> str:
     """A digest: the name of a document stands nowhere that an erasure does not reach."""
-    return sha256_hex(entry.ref.doc_id.encode("utf-8", "surrogateescape"))
+    return sha256_hex(doc_id.encode("utf-8", "surrogateescape"))
 
 
-def condemned(settings: Settings, contract: str, run_id: str, shard: str, suspects: Sequence[Entry]) -> frozenset[str]:
-    """Tries documents one by one, each in a process of its own; returns the ids of those that ended it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A pace that leaves the mark of the documents whose texts go through the model next.
 
-    Args:
-        settings: The project.
-        contract: Name of the contract.
-        run_id: The run.
-        shard: The shard that they are of.
-        suspects: The documents.
+    Attributes:
+        attempt: The attempt.
+        owners: Digest of a text to the documents that it is of.
+        pace: Says when the next batch may start.
     """
-    return frozenset(
-        entry.ref.doc_id for entry in suspects if _is_deadly(settings, contract, run_id, shard, entry.ref.doc_id)
-    )
+
+    attempt: Attempt
+    owners: Mapping[str, Iterable[str]]
+    pace: Pace = UNPACED
+
+    def batches(self, digests: Sequence[str], tokens: Sequence[int]) -> Iterator[list[str]]:
+        """Yields the batches of the pace, each when its mark is written."""
+        for batch in self.pace.batches(digests, tokens):
+            self.attempt.cutting({doc_id for digest in batch for doc_id in self.owners.get(digest, ())})
+            yield batch
 
 
 def refuse(_recipe: Recipe, _blob: RawBlob) -> Inspection:
-    """Takes the place of reading a condemned document.
+    """Takes the place of reading a document that was given up.
 
     Raises:
         ParseError: Always.
     """
-    raise ParseError(
-        "Reading the document ended the whole task that reads it, and again when tried apart. It was given up so "
+    raise given_up("Reading")
+
+
+def given_up(work: str) -> ParseError:
+    """Returns the reason of a document that ended its task and its trial.
+
+    Args:
+        work: What ended them: `Reading`, or `Cutting or embedding`.
+    """
+    return ParseError(
+        f"{work} the document ended the whole task that does it, and again when tried apart. It was given up so "
         "that the others go on. Split it or save it anew with another program; if it is in order, give the "
         "machine, or the container, more memory than inspect_workers x inspect_memory_mb.",
         code="crash",
     )
-
-
-def _is_deadly(settings: Settings, contract: str, run_id: str, shard: str, doc_id: str) -> bool:
-    asked = {
-        "settings": settings.model_dump(mode="json"), "contract": contract, "run_id": run_id, "shard": shard,
-        "doc_id": doc_id, "path": [entry for entry in sys.path if entry],
-    }  # fmt: skip
-    trial = subprocess.Popen(
-        [sys.executable, "-m", "ingestion.trial"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    with trial, contextlib.suppress(BrokenPipeError):
-        try:
-            trial.communicate(json.dumps(asked).encode(), _START_SECONDS + settings.inspect_seconds * WALL_FACTOR)
-        except subprocess.TimeoutExpired:
-            trial.kill()
-    return trial.returncode < 0 or trial.returncode == DEADLY

@@ -10,7 +10,7 @@ from corpus import batches
 from corpus.types import Finding
 from ingestion import staging
 from ingestion.relations.codes import CONFLICT
-from ingestion.relations.conflicts import Contradiction, contradictions
+from ingestion.relations.conflicts import LONGEST_TEXT, Contradiction, contradictions
 from ingestion.relations.displaced import texts_of
 from ingestion.relations.families import DETECTOR
 from ingestion.relations.relating import Near, Pair, Related
@@ -57,10 +57,13 @@ def _texts(
 ) -> dict[str, str]:
     names = {name for pair in pairs for name in pair}
     states = [near.states[name] for name in sorted(names - set(shard_of)) if name in near.states]
-    found = texts_of(runtime, contract, [state for state in states if state.state == "active"])
+    found: dict[str, str] = {}
+    for segment in sorted({state.segment_id for state in states if state.state == "active"}):
+        mine = [state for state in states if state.state == "active" and state.segment_id == segment]
+        found |= {name: text[:LONGEST_TEXT] for name, text in texts_of(runtime, contract, mine).items()}
     for shard in sorted({shard_of[name] for name in names if name in shard_of}):
         rows = staging.read_assessed(runtime.store, run_id, shard, ["doc_id", "text"])
-        found |= {row["doc_id"]: row["text"] or "" for row in rows if row["doc_id"] in names}
+        found |= {row["doc_id"]: (row["text"] or "")[:LONGEST_TEXT] for row in rows if row["doc_id"] in names}
     return found
 
 

@@ -32,8 +32,9 @@ from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
-from ingestion.suspects import Attempt, condemned, refuse
+from ingestion.suspects import Attempt, refuse
 from ingestion.toolkit import asks_paraphrase, tools_of
+from ingestion.trying import Trial
 
 Overrides = Mapping[tuple[str, str], OverrideRecord]
 
@@ -90,12 +91,13 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     prepare(contract)
     refused = refusal(runtime, contract.name)
     attempt = Attempt(runtime.store, shard)
-    deadly = condemned(runtime.settings, contract.name, run_id, shard, attempt.suspects(entries))
+    tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=shard)
+    deadly = attempt.deadly([entry.ref.doc_id for entry in entries], tried)
     drafts = []
     with workers_for(runtime.settings) as workers:
 
         def work(entry: Entry) -> Examined:
-            attempt.reading(entry)
+            attempt.reading(entry.ref.doc_id)
             inspect = refuse if entry.ref.doc_id in deadly else workers.inspect
             return refused.examined(examine(contract, tools, entry, match, inspect))
 
@@ -106,7 +108,7 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     if asks_paraphrase(contract):
         from ingestion.paraphrases import with_suspicions  # noqa: PLC0415 - brings the reader, which others do without
 
-        drafts = with_suspicions(runtime, contract, run_id, shard, drafts, progress)
+        drafts = with_suspicions(runtime, contract, run_id, attempt, drafts, progress)
     with runtime.catalog.reading() as tx:
         overrides = decisions.overrides(tx, contract.name)
     staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))

@@ -21,9 +21,10 @@ from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
 from ingestion.shrinking import note_override
 from ingestion.snapshot import mark_of
+from ingestion.suspects import Attempt
 
 _SUMMED = ("chunks", "embedded", "embed_seconds")
-_RARE = ("overtaken", "also_embedded", "left_to_reembed", *COUNTED)
+_RARE = ("overtaken", "refused", "also_embedded", "left_to_reembed", *COUNTED)
 
 
 @observed("ingest", ends=True)
@@ -53,6 +54,8 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     receipts = [receipt for receipt in receipts if receipt.key in note.shards]
     profile = profiling.left(runtime.store, contract_name, run_id)
     whole = staging.read_relations(runtime.store, run_id).get(staging.WHOLE_RUN, {})
+    lacking = [receipt.key for receipt in receipts if receipt.figures.get("refused")]
+    resting = [name for shard in lacking for name in staging.read_reopened(runtime.store, run_id, shard)]
     with runtime.catalog.transaction() as tx:
         gone = still_as_seen(
             relations.states(tx, contract_name, (doc_id for doc_id, _ in note.vanished)), note.vanished, run_id
@@ -64,11 +67,13 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
         documents.mark_gone(tx, contract_name, run_id, gone)
         note_override(tx, note, contract=contract_name, run_id=run_id, removed=len(gone), actor=runtime.settings.actor)
         forget(tx, contract_name, gone)
-        documents.look_again(tx, contract_name, doc_ids=(*whole.get("again", ()), *whole.get("reopened", ())))
+        documents.look_again(tx, contract_name, doc_ids=(*whole.get("again", ()), *whole.get("reopened", ()), *resting))
         refresh(tx, lineage.written_by(tx, run_id))
         if profile is not None:
             profiles.add(tx, profile)
         runs.finish(tx, run_id, state="succeeded", receipt=receipt.to_json())
+    for shard in lacking:
+        Attempt(runtime.store, shard).done()
     staging.discard(runtime.store, run_id)
     return receipt
 

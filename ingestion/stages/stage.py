@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from contracts.model import Contract
 from corpus import batches
 from corpus.catalog import decisions, documents, embedders, relations, segments
 from corpus.catalog.records import DecisionRecord, DocumentState, EmbedderRecord, SegmentRecord
@@ -20,18 +21,23 @@ from corpus.errors import IntegrityError
 from corpus.receipts import Receipt
 from corpus.types import Outcome, utc_now
 from ingestion import staging
+from ingestion.cutting import Knife
 from ingestion.embedding import Embedded, embed_segment, open_embedder, require_same_model, vectors_path
 from ingestion.erasure.left import adding
 from ingestion.lineage import remember as lineage
 from ingestion.migrating import AlsoEmbedded, also_embed, note_rate
 from ingestion.observing import observed
+from ingestion.pacing import Pace
 from ingestion.progress import NO_PROGRESS, Progress
+from ingestion.relations.refused import resting_on, without
 from ingestion.relations.remember import counted, remember
 from ingestion.runtime import Runtime
 from ingestion.segment import Row, Segment, write_segment
 from ingestion.snapshot import mark_of
 from ingestion.stages.assess import counts_of
+from ingestion.suspects import Attempt, Watched
 from ingestion.toolkit import chunker_of, tools_of
+from ingestion.trying import Trial
 
 Standing = tuple[Row, DocumentState | None]
 
@@ -68,13 +74,19 @@ def stage(
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     staging.read_note(runtime.store, run_id, contract)
-    rows, patches = staging.read_assessed(runtime.store, run_id, shard), staging.read_relations(runtime.store, run_id)
+    rows: Sequence[Row] = staging.read_assessed(runtime.store, run_id, shard)
+    patches = staging.read_relations(runtime.store, run_id)
     decided = [row for row in rows if row["outcome"] != Outcome.FAIL]
+    knife, tools = _knife(runtime, contract, run_id, shard, decided), tools_of(contract, runtime.settings)
     segment = write_segment(
-        runtime.store, contract.name, decided, chunker_of(contract), referred=lambda name: _is_known(runtime, name)
+        runtime.store, contract.name, decided, knife, tools, referred=lambda name: _is_known(runtime, name)
     )
-    vectors = _vectors(runtime, space, segment, staging.vectors_path(run_id, shard, space.fingerprint), progress)
-    also = also_embed(runtime, contract_name, segment.segment_id, space, progress) if vectors else AlsoEmbedded()
+    if knife.refused:
+        staging.leave_reopened(runtime.store, run_id, shard, resting_on(patches, knife.refused))
+        rows, patches = [knife.judged(row, tools) for row in rows], without(patches, knife.refused)
+    pace = Watched(attempt=knife.attempt, owners=knife.owners)
+    vectors = _vectors(runtime, space, segment, staging.vectors_path(run_id, shard, space.fingerprint), progress, pace)
+    also = also_embed(runtime, contract_name, segment.segment_id, space, progress, pace) if vectors else AlsoEmbedded()
     with runtime.catalog.transaction() as tx:
         _require_files(runtime, segment, vectors)
         segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
@@ -86,6 +98,8 @@ def stage(
         remember(tx, contract.name, run_id, [row for row, _ in current], patches)
         lineage.remember(tx, contract.name, run_id, [row for row, _ in current])
         documents.look_again(tx, contract.name, doc_ids=_overtaken(rows, current, patches))
+    if not knife.deadly:  # else `settle` forgets them: this task may be delivered again
+        knife.attempt.done()
     return Receipt(
         stage="stage",
         contract=contract.name,
@@ -96,6 +110,7 @@ def stage(
         counts=counts_of(Counter([row["outcome"] for row, _ in current] + [Outcome.FAIL] * (len(rows) - len(current)))),
         figures={
             "overtaken": len(rows) - len(current),
+            "refused": len(knife.refused),
             **counted([row for row, _ in current]),
             "chunks": len(segment.chunk_digests),
             "embedded": vectors.texts if vectors else 0,
@@ -104,6 +119,14 @@ def stage(
         },
         fingerprints={"embedder": space.fingerprint},
     )
+
+
+def _knife(runtime: Runtime, contract: Contract, run_id: str, shard: str, rows: Sequence[Row]) -> Knife:
+    """Returns what cuts the documents of a shard, warned of those that ended an earlier attempt."""
+    attempt = Attempt(runtime.store, shard)
+    tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=shard, assessed=True)
+    names = [row["doc_id"] for row in rows if Outcome(row["outcome"]).admitted]
+    return Knife(chunker=chunker_of(contract), attempt=attempt, deadly=attempt.deadly(names, tried))
 
 
 def _is_known(runtime: Runtime, segment_id: str) -> bool:
@@ -146,11 +169,12 @@ def _overtaken(rows: Sequence[Row], current: Sequence[Standing], patches: Mappin
 
 
 def _vectors(
-    runtime: Runtime, space: EmbedderRecord, segment: Segment, prepared: str, progress: Progress
+    runtime: Runtime, space: EmbedderRecord, segment: Segment, prepared: str, progress: Progress, pace: Pace
 ) -> Embedded | None:
     if not segment.chunk_digests:
         return None
-    return embed_segment(runtime, open_embedder(runtime, space), segment.segment_id, progress, prepared=prepared)
+    embedder = open_embedder(runtime, space)
+    return embed_segment(runtime, embedder, segment.segment_id, progress, prepared=prepared, pace=pace)
 
 
 def _commit_vectors(tx: Session, space: EmbedderRecord, segment: Segment, vectors: Embedded | None) -> None:

@@ -30,7 +30,8 @@ def two_contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     (project / "stemma.toml").touch()
     text = STUB.format(name="support-kb", schedule="0 2 * * *")
-    (folder / "a.odcs.yaml").write_text(f"{text}team: {{name: support-team}}\n")
+    asks = "schema: [{quality: [{engine: stemma, implementation: {rule: paraphrase}}]}]"
+    (folder / "a.odcs.yaml").write_text(f"{text}team: {{name: support-team}}\n{asks}\n")
     (folder / "b.odcs.yaml").write_text(STUB.format(name="policies", schedule="not a cron"))
     (folder / "broken.odcs.yaml").write_text("name: [")
     return project

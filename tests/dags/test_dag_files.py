@@ -159,8 +159,10 @@ def test_what_embeds_stands_in_the_pool_that_the_settings_name(
         if item["pool"] != "default_pool"
     }
     assert pooled == {
-        ("corpus_ingest__support-kb", "stage"), ("corpus_ingest__policies", "stage"),
-        ("corpus_reembed", "embed_segments"), ("corpus_reembed", "release"),
+        *(("corpus_ingest__support-kb", task) for task in ("acquire", "assess", "stage")),  # asks for `paraphrase`
+        ("corpus_ingest__policies", "stage"), ("corpus_release__support-kb", "release"),
+        ("corpus_release__policies", "release"), ("corpus_reembed", "embed_segments"), ("corpus_reembed", "release"),
+        *(("corpus_audit", task) for task in ("audit", "contamination", "evaluation")),
     }  # fmt: skip
 
 

@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from laws.handbook import NAME, Project
+from laws.handbook import NAME, Project, real_texts
 
+from corpus.catalog import decisions
+from corpus.receipts import Receipt
 from corpus.types import Outcome
 from ingestion import staging, trial
-from ingestion.stages import acquire, admit, relate, settle, stage
+from ingestion.stages import acquire, admit, assess, relate, settle, stage
 from ingestion.suspects import FOLDER, Attempt
 
 pytestmark = pytest.mark.slow
@@ -42,15 +44,16 @@ class Deadly:
             taken[::4096] = b"x" * len(taken[::4096])
         return ()
 '''
-ASSESS = """
+WORK = """
 import json, sys
 from pathlib import Path
 from corpus.settings import Settings
 from ingestion.runtime import open_runtime
-from ingestion.stages import assess
-folder, run_id, shard = sys.argv[1:]
+from ingestion.stages import assess, stage
+folder, run_id, shard, name = sys.argv[1:]
 settings = Settings(project=Path(folder), home=folder + "/home", inspect_workers=1)
-print(json.dumps(assess.assess(open_runtime(settings), "handbook", run_id, shard).to_json()))
+work = assess.assess if name == "assess" else stage.stage
+print(json.dumps(work(open_runtime(settings), "handbook", run_id, shard).to_json()))
 """
 
 
@@ -76,11 +79,13 @@ def project(tmp_path: Path, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> Pr
     return made
 
 
-def attempt(project: Project, plugin: Path, run_id: str, shard: str) -> subprocess.CompletedProcess[str]:
+def attempt(
+    project: Project, plugin: Path, run_id: str, shard: str, name: str = "assess"
+) -> subprocess.CompletedProcess[str]:
     """Runs one attempt at the shard, as a task does, in a process of its own."""
     path = os.pathsep.join((str(plugin), str(Path(__file__).parents[2])))
     return subprocess.run(
-        [sys.executable, "-c", ASSESS, str(project.folder), run_id, shard],
+        [sys.executable, "-c", WORK, str(project.folder), run_id, shard, name],
         env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
@@ -112,7 +117,7 @@ def test_a_poisoned_document_fails_its_shard_once_and_never_twice(project: Proje
 def test_a_machine_that_just_died_costs_no_document_its_place(project: Project, plugin: Path) -> None:
     [shard] = acquire.acquire(project.runtime, NAME, "run-1").outputs
     [first, *_] = staging.read_shard(project.runtime.store, "run-1", shard)
-    Attempt(project.runtime.store, shard).reading(first)  # and then the power went
+    Attempt(project.runtime.store, shard).reading(first.ref.doc_id)  # and then the power went
     done = attempt(project, plugin, "run-1", shard)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["indexed"] == 3
@@ -136,11 +141,132 @@ def test_a_document_that_the_container_has_no_memory_for_is_deadly(project: Proj
     [shard] = acquire.acquire(project.runtime, NAME, "run-1").outputs
     (tmp_path / "memory.max").write_text("600000000\n")
     (tmp_path / "memory.current").write_text("100000000\n")
+    harmless = staging.read_shard(project.runtime.store, "run-1", shard)[-1].ref.doc_id
     asked = {
         "settings": {**project.settings.model_dump(mode="json"), "inspect_memory_mb": 1024}, "contract": NAME,
-        "run_id": "run-1", "shard": shard, "doc_id": "greedy.md", "path": [],
+        "run_id": "run-1", "shard": shard, "doc_ids": ["greedy.md", harmless], "path": [], "assessed": False,
+        "cut": False,
     }  # fmt: skip
-    assert not trial.try_out(asked, tmp_path)
-    assert trial.try_out(asked, tmp_path / "no container")
-    harmless = staging.read_shard(project.runtime.store, "run-1", shard)[0].ref.doc_id
-    assert trial.try_out({**asked, "doc_id": harmless}, tmp_path)
+    said: list[str] = []
+    trial.try_out(asked, said.append, tmp_path)
+    assert said == ["at 0", "overran 0", "at 1"]
+    said.clear()
+    trial.try_out(asked, said.append, tmp_path / "no container")
+    assert said == ["at 0", "at 1"]
+
+
+CUTTER = '''
+import os, signal
+from ingestion.chunkers.structural import StructuralChunker
+from index.embedders.static import StaticEmbedder
+
+
+class DeadlyChunker(StructuralChunker):
+    """Ends its process, as a tokenizer with a defect does, or has a fault."""
+
+    def chunk(self, text, blocks):
+        if "guillotine" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "blunt" in text:
+            raise IndexError("no such piece")
+        return super().chunk(text, blocks)
+
+
+embed = StaticEmbedder.embed
+
+
+def choking(self, texts):
+    if any("choke" in text for text in texts):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return embed(self, texts)
+
+
+StaticEmbedder.embed = choking
+'''
+OLD = "# Presses\n\n" + "The hydraulic press of hall seven is tested on the first Monday of the month. " * 12
+NEW = "---\nsupersedes: old.md\n---\n\n" + OLD.replace("first Monday", "second Tuesday by its guillotine")
+
+
+@pytest.fixture
+def cutter(tmp_path: Path) -> Path:
+    """A site in which the contract's chunker, and the model, end their process for some texts."""
+    site = tmp_path / "cutter"
+    site.mkdir()
+    (site / "deadly_cutter.py").write_text(CUTTER)
+    (site / "sitecustomize.py").write_text(
+        "from ingestion.chunkers.registry import CHUNKERS\n"
+        "CHUNKERS.table['structural'] = 'deadly_cutter:DeadlyChunker'\n"
+    )
+    return site
+
+
+def made(tmp_path: Path, *names: str) -> Project:
+    project = Project.create(tmp_path / "project")
+    project.settings = project.settings.model_copy(update={"shard_bytes": 1_000_000})
+    project.fill(3)
+    project.write("old", OLD)
+    project.ingest()
+    texts = {"new": NEW, "zz-blunt": real_texts()[3][1] + "\n\nA blunt remark.", "zz-choke": real_texts()[4][1]}
+    for name in names:
+        project.write(name, texts[name] + ("\n\nWords to choke on." if name == "zz-choke" else ""))
+    return project
+
+
+def up_to_stage(project: Project, run_id: str) -> tuple[str, ...]:
+    due = acquire.acquire(project.runtime, NAME, run_id).outputs
+    for shard in due:
+        assess.assess(project.runtime, NAME, run_id, shard)
+    shards = relate.relate(project.runtime, NAME, run_id, due).outputs
+    admit.admit(project.runtime, NAME, run_id, shards)
+    return shards
+
+
+def test_what_ends_the_task_that_cuts_or_embeds_is_given_up_and_the_shard_goes_on(tmp_path: Path, cutter: Path) -> None:
+    project = made(tmp_path, "new", "zz-blunt", "zz-choke")
+    store = project.runtime.store
+    shard, taken = up_to_stage(project, "run-2")  # the second holds old.md, which new.md supersedes
+    first = attempt(project, cutter, "run-2", shard, "stage")
+    assert (first.returncode, first.stdout) == (-signal.SIGKILL, ""), first.stderr
+    last = attempt(project, cutter, "run-2", shard, "stage")
+    assert last.returncode == 0, last.stderr
+    receipt = json.loads(last.stdout)
+    assert (receipt["counts"]["rejected"], receipt["figures"]["refused"]) == (3, 3)
+    assert attempt(project, cutter, "run-2", shard, "stage").returncode == 0  # delivered again
+    staged = [Receipt.from_json(receipt), stage.stage(project.runtime, NAME, "run-2", taken)]
+    assert settle.settle(project.runtime, NAME, "run-2", staged).counts.balanced
+    assert store.names(FOLDER) == ()
+    said = {name: reasons(project, f"{name}.md") for name in ("new", "zz-blunt", "zz-choke")}
+    assert {code for code, _ in said.values()} == {"parse.crash"}
+    assert "again when tried apart" in said["new"][1]
+    assert "again when tried apart" in said["zz-choke"][1]
+    assert "DeadlyChunker has a fault: IndexError: no such piece" in said["zz-blunt"][1]
+    again = project.ingest()  # nobody takes the place of old.md, so it is back; the others are not tried again
+    assert (again.counts.indexed, again.counts.unchanged) == (1, 6)
+    assert {name: item.state for name, item in project.states().items()}["old.md"] == "active"
+
+
+def test_a_new_run_over_the_same_shard_gives_it_up_while_it_reads(tmp_path: Path, cutter: Path) -> None:
+    """As from the command line, where a run that died is followed by another one."""
+    project = made(tmp_path, "zz-choke")
+    [shard] = up_to_stage(project, "run-2")
+    assert attempt(project, cutter, "run-2", shard, "stage").returncode == -signal.SIGSEGV
+    assert acquire.acquire(project.runtime, NAME, "run-3").outputs == (shard,)
+    done = attempt(project, cutter, "run-3", shard, "assess")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"]["rejected"] == 1
+
+
+def test_a_machine_that_died_while_it_cut_costs_nobody_a_place(tmp_path: Path, cutter: Path) -> None:
+    project = made(tmp_path, "zz-blunt")
+    [shard] = up_to_stage(project, "run-2")
+    Attempt(project.runtime.store, shard).cutting(["zz-blunt.md"])  # and then the power went
+    receipt = stage.stage(project.runtime, NAME, "run-2", shard)
+    assert (receipt.counts.indexed, receipt.figures["refused"]) == (1, 0)
+    assert project.runtime.store.names(FOLDER) == ()
+
+
+def reasons(project: Project, doc_id: str) -> tuple[str, str]:
+    with project.runtime.catalog.reading() as tx:
+        [newest, *_] = decisions.of_document(tx, NAME, doc_id)
+    last = newest.reasons[-1]
+    return str(last["code"]), str(last["message"])
