@@ -61,7 +61,8 @@ def curve(
         margin: Room around.
     """
     known = [item for triple in values for item in triple if item is not None]
-    place_of = _Scale(values=values, width=width, height=height, margin=margin, top=_top(known, least_top, most_top, limit))
+    top = _top(known, least_top, most_top, limit)
+    place_of = _Scale(values=values, width=width, height=height, margin=margin, top=top)
     stretches = tuple(_stretches([value for value, _, _ in values]))
     return Curve(
         lines=tuple(place_of.line(stretch, 0) for stretch in stretches if len(stretch) > 1),

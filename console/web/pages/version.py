@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session
 from console.web.failures import Missing
 from console.web.gathering import contract_of, require_source
 from console.web.golden import GoldenItems, golden_of
-from console.web.health import Mix, Spread, mix_of
+from console.web.health import Mix, Spread
+from console.web.inside import FileTold, Kind, inside_of
 from console.web.measures import AlarmTold, Check, Series, alarms_of, check_of, contamination_series
 from console.web.page import OfContract, Page, View, Visit
 from console.web.pages.index import around_of
 from console.web.refused import refused_of
 from console.web.seals import Seal, seal_now
-from console.web.versions import LIVE, Around, GateTold, gates_of
+from console.web.versions import LIVE, Around, GateTold
 from corpus.catalog import canaries, contamination, evaluations, timeline, versions
-from corpus.catalog.board import BoardVersion
 from corpus.catalog.records import VersionRecord
 from corpus.errors import StemmaError
 from index.manifest import Manifest
@@ -67,22 +67,6 @@ class Act(View):
     by: str
     did: str
     reason: str
-
-
-class FileTold(View):
-    """A file of the version."""
-
-    name: str
-    size: int = Field(description="Bytes.")
-    sha256: str
-
-
-class Kind(View):
-    """How much of the version is of one origin."""
-
-    origin: str = Field(description="IPTC digital source type, or `unknown`.")
-    documents: int
-    chunks: int
 
 
 class Version(View):
@@ -168,7 +152,7 @@ def load(visit: Visit, query: Asked) -> Version:
         checks=[check_of(check) for check in reversed(checks)],
         sha256=record.manifest_sha256,
         can=_can(stage, served=served, held=held is not None, standing=standing),
-        **_inside(name, record.manifest, around.model(record.embedder_fingerprint)),
+        **inside_of(name, record.manifest, around.model(record.embedder_fingerprint)),
     )
 
 
@@ -229,7 +213,7 @@ def _refused(visit: Visit, query: Asked) -> Version:
         checks=[],
         sha256="",
         can=["insist"],
-        **_inside(name, manifest.to_json(), models.get(manifest.fingerprints["embedder"].digest, "")),
+        **inside_of(name, manifest.to_json(), models.get(manifest.fingerprints["embedder"].digest, "")),
     )
 
 
@@ -237,69 +221,6 @@ def _manifest(runtime: Runtime, name: str, candidate: str) -> Manifest:
     from index.candidates import read_candidate  # noqa: PLC0415 - brings faiss
 
     return read_candidate(runtime.store, name, candidate)
-
-
-def _inside(name: str, manifest: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Returns what a manifest says, as fields of the page."""
-    contents, origin, index = manifest["contents"], manifest["origin"], manifest["index"]
-    quality = manifest["quality"]
-    board = BoardVersion(
-        name=name,
-        number=manifest["number"],
-        state="",
-        created_at=datetime.fromisoformat(manifest["created_at"]),
-        documents=contents["documents"],
-        chunks=contents["chunks"],
-        origin=origin,
-        quality=quality,
-        freshness=manifest["freshness"],
-        gates=(),
-    )
-    kinds = sorted({*origin["documents"], *origin["chunks"]})
-    recall = index["recall_at_10"]
-    return {
-        "contract": name,
-        "gates": gates_of(manifest),
-        "documents": contents["documents"],
-        "chunks": contents["chunks"],
-        "mix": mix_of(board),
-        "kinds": [
-            Kind(origin=kind, documents=origin["documents"].get(kind, 0), chunks=origin["chunks"].get(kind, 0))
-            for kind in kinds
-        ],
-        "quality": Spread(
-            known=quality["count"],
-            missing=quality["missing"],
-            quantiles={name: float(value) for name, value in quality["quantiles"].items()},
-        ),
-        "validated": {name: str(value) for name, value in manifest["freshness"]["quantiles"].items()},
-        "canaries": manifest["canaries"]["count"],
-        "facts": {
-            "built": f"{manifest['created_at'][:19].replace('T', ' ')} by {manifest['run']['actor']}",
-            "run": manifest["run"]["run_id"],
-            "software": f"stemma-rag {manifest['run']['code_version']}",
-            "follows": f"v{manifest['previous']:06d}" if manifest.get("previous") else "nothing: it is the first",
-            "contract": f"{manifest['contract']['name']} {manifest['contract']['version']}",
-            "model": f"{model or manifest['fingerprints']['embedder']['digest'][:12]}, {index['dimension']} numbers",
-            "index": f"{index['factory']}, {index['metric']}, {index['vectors']} vectors",
-            "recall@10": "not measured: too few vectors"
-            if recall is None
-            else f"{recall:.4f} of exact search, over {index['recall_sample']} queries",
-            "tokens": str(contents["tokens"]),
-            "deepest": f"generation {origin['max_generation_depth']}",
-            "runtime": ", ".join(f"{part} {value}" for part, value in sorted(manifest["runtime"].items()))
-            or "not known",
-            "identity": manifest["identity"],
-            "corpus": contents["corpus_sha256"],
-            "contract digest": manifest["contract"]["digest"],
-        },
-        "fingerprints": {role: ref["digest"] for role, ref in sorted(manifest["fingerprints"].items())},
-        "files": [
-            FileTold(name=file, size=ref["size"], sha256=ref["sha256"])
-            for file, ref in sorted(manifest["files"].items())
-        ],
-        "manifest": dict(manifest),
-    }
 
 
 def _standing(runtime: Runtime, record: VersionRecord) -> Standing | None:

@@ -263,7 +263,9 @@ def _what_is_refused(site: Any, mara: httpx2.Client) -> None:
     old = _twin(mara, "/version", number=3)
     said = _act(site, mara, "/version/rollback", 3, reason="x", generation=str(old["generation"] - 1))
     assert said.startswith("live was moved to v000006 by Mara since this page was loaded. Nothing was done")
-    assert "is not the version that this page showed" in _act(site, mara, "/version/rollback", 3, reason="x", sha256="0")
+    assert "is not the version that this page showed" in _act(
+        site, mara, "/version/rollback", 3, reason="x", sha256="0"
+    )
     said = _act(site, mara, "/version/rollback", 3, reason="answers got worse")
     assert said.startswith("v000003 is live again; v000006 is not.")
     page = mara.get("/version", params={**HANDBOOK, "number": 6}).text
@@ -308,9 +310,9 @@ def test_a_refused_gate_is_said_and_insisting_is_written_into_the_manifest(versi
         assert (change["passed"], change["actual"]) == (True, "1 added (20.0% of 5) (forced)")
         assert _twin(mara, "/index")["rows"][0]["waived"] == ["change"]
         assert shown["manifest"]["run"]["actor"] == "Mara"
-        assert "somebody else has to approve it" in _act(
-            versions_own, mara, "/version/approve", 7, reason="my own"
-        ), "who insisted has built it"
+        assert "somebody else has to approve it" in _act(versions_own, mara, "/version/approve", 7, reason="my own"), (
+            "who insisted has built it"
+        )
 
 
 def _grow(runtime: Runtime, number: int) -> None:
