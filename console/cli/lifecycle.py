@@ -120,17 +120,11 @@ def unhold(session: Session, name: NameArgument, version: VersionArgument, reaso
 
 
 def _hold(session: Session, name: str, version: str, reason: str, *, lift: bool) -> Result:
-    from corpus.catalog import holds  # noqa: PLC0415 - help must not load SQLAlchemy
-    from corpus.errors import ConfigurationError  # noqa: PLC0415
+    from ingestion import holding  # noqa: PLC0415 - help must not load SQLAlchemy
 
-    if not reason.strip():
-        raise ConfigurationError("a hold, and lifting one, needs a reason: --reason '...'. It goes into the audit log.")
     runtime = session.runtime()
     number = _opened(runtime, name).resolve(version).number
-    change = holds.lift if lift else holds.place
-    with runtime.catalog.transaction() as tx:
-        change(tx, name, number, actor=runtime.settings.actor, reason=reason.strip())
-        held = [item.number for item in holds.of_index(tx, name)]
+    held = list((holding.unhold if lift else holding.hold)(runtime, name, number, reason=reason))
     data = {"name": name, "number": number, "held": not lift, "reason": reason.strip(), "all_held": held}
     return Result(data=data, view=render_lifecycle.held)
 

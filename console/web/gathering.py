@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from console.web.health import Facts
+from console.web.refused import refused_of
 from contracts.model import Contract
 from corpus.catalog import board, contracts, figures
 from corpus.errors import ConfigurationError, ContractError
@@ -78,6 +79,7 @@ def _gathered(runtime: Runtime, only: str | None) -> tuple[Facts, ...]:
                 alarms=alarms.get(name, 0),
                 golden=golden.get(name),
                 newest=_last(newest, name),
+                refused=next(iter(refused_of(runtime, name)), None),
             )
         )
     return tuple(found)

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from console.web.page import Figure, View
+from console.web.refused import Refused
 from contracts.model import Contract
 from contracts.text.thresholds import words
 from corpus.catalog.board import BoardRun, BoardVersion, Waiting
@@ -130,6 +131,7 @@ class Facts:
     alarms: int = 0
     golden: tuple[int, int] | None = None
     newest: BoardVersion | None = None
+    refused: Refused | None = None
 
 
 def source_of(facts: Facts, today: date) -> Source:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from console.web import charts, forms
+from console.web import charts, curves, forms
 from console.web.access import Person
 from console.web.page import Page, View
 from corpus.types import utc_now
@@ -41,7 +41,7 @@ class Pen:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"ago": ago, "whole": whole, "percent": percent, "day": day, "moment": moment}
-        self._templates.globals |= {"charts": charts, "static": _static}
+        self._templates.globals |= {"charts": charts, "curves": curves, "static": _static}
 
     def page(self, request: Request, page: Page, view: View, person: Person, said: Any) -> HTMLResponse:
         """Writes one page."""

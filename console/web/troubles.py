@@ -52,26 +52,44 @@ def _runs(source: Source, facts: Facts, now: datetime) -> Iterator[Trouble]:
 def _served(source: Source, facts: Facts) -> Iterator[Trouble]:
     newest, served = facts.newest, source.live or 0
     if newest is not None and newest.state == "candidate" and newest.number > served:
-        failed = [str(gate["name"]) for gate in newest.gates if not gate["passed"]]
-        words = f"gate {', '.join(failed)} failed" if failed else "it waits to be released"
+        asked = facts.contract.approvals.persons if facts.contract else 0
         yield _trouble(
-            source, "bad" if failed else "notice", "version.candidate", f"v{newest.number:06d} is not served: {words}."
+            source,
+            "notice",
+            "version.candidate",
+            f"v{newest.number:06d} is not served: it waits to be {'approved' if asked else 'released'}.",
+            "/version",
+            number=str(newest.number),
         )
+    yield from _refused(source, facts)
     if source.ai_limit is not None and source.ai_limit.kept is False:
         words = f"AI text: {source.ai_limit.actual}; the contract asks for {source.ai_limit.expected}."
         yield _trouble(source, "bad", "ai.share", words)
     if facts.alarms:
         yield _trouble(
-            source, "bad", "contamination", f"{_number(facts.alarms, 'alarm')} of contamination in what is served."
+            source,
+            "bad",
+            "contamination",
+            f"{_number(facts.alarms, 'alarm')} of contamination in what is served.",
+            "/index",
         )
     if facts.golden is not None and facts.golden[0] < facts.golden[1]:
         holding, items = facts.golden
         words = f"{_number(items - holding, 'golden question')} of {items} lost the evidence that they rest on."
-        yield _trouble(source, "warning", "golden.stale", words)
+        yield _trouble(source, "warning", "golden.stale", words, "/version")
     ages = source.ages
     if ages.limit is not None and ages.oldest is not None and ages.oldest > ages.limit:
         words = f"The oldest validation is {ages.oldest} days old; the contract allows {ages.limit}."
         yield _trouble(source, "warning", "freshness", words)
+
+
+def _refused(source: Source, facts: Facts) -> Iterator[Trouble]:
+    """Tells of a version that a gate refused after the newest one was built: mended since, it is history."""
+    refused, newest = facts.refused, facts.newest
+    if refused is None or refused.created_at is None or (newest is not None and newest.created_at > refused.created_at):
+        return
+    words = f"A new version was refused: gate {', '.join(refused.failed)} failed."
+    yield _trouble(source, "bad", "version.refused", words, "/version", candidate=refused.id)
 
 
 def _people(source: Source, facts: Facts, now: datetime) -> Iterator[Trouble]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from console.web import releasing
 from console.web.page import Action, Page
-from console.web.pages import corpus, document, documents, held, quarantine, source
+from console.web.pages import corpus, diff, document, documents, held, index, quarantine, source, version
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
@@ -12,6 +13,9 @@ PAGES: tuple[Page, ...] = (
     held.PAGE,
     documents.PAGE,
     document.PAGE,
+    index.PAGE,
+    version.PAGE,
+    diff.PAGE,
 )
 
-ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS)
+ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS, *index.ACTIONS, *releasing.ACTIONS)

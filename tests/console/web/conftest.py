@@ -137,6 +137,50 @@ def _inbox(project: Project) -> None:
     project("ingest", "inbox", codes=(0, 1))
 
 
+QUESTIONS = """context:
+  verifiedStatements:
+    - id: refund-term
+      question: How long can I ask for a refund?
+      customProperties:
+        - {property: evidence, value: [{document: refunds.md, quote: within sixty days of delivery}]}
+    - id: parcels
+      question: When do parcels leave the warehouse?
+      customProperties:
+        - {property: evidence, value: [{document: policies/shipping.md, quote: on the day after the order}]}
+    - id: kettle
+      question: Can I return a kettle?
+      customProperties:
+        - {property: evidence, value: [{document: kettles.md, quote: if the seal under the lid is whole}]}
+"""
+
+
+def build_versions(project: Project) -> None:
+    """Goes on from `build`: versions that were rolled back, are held and wait, and one that a gate refused."""
+    contract = project.folder / "contracts" / "handbook.odcs.yaml"
+
+    def term(version: str, *properties: str, text: str = "") -> None:
+        known = contract.read_text("utf-8")
+        lines = "".join(f"  - {{property: {item}}}\n" for item in properties)
+        known = re.sub(r"(?m)^version: .*", f"version: {version}", known, count=1)
+        known = known.replace("\ncustomProperties:\n", f"\ncustomProperties:\n{lines}", 1)
+        contract.write_text(text + known, "utf-8")
+
+    term("1.1.0", text=QUESTIONS)
+    project("ingest", "handbook")
+    for number in ("2", "3", "4"):
+        project("index", "contamination", "handbook", "--version", number, codes=(0, 1))
+    project("index", "rollback", "handbook", "--reason", "answers on refunds got worse")
+    project("index", "hold", "handbook", "2", "--reason", "the audit of May looks at it")
+    project.write("docs/refunds.md", DOCS["refunds.md"].replace("thirty days", "ninety days"))
+    project("ingest", "handbook")
+    project("index", "audit", "handbook")
+    term("1.2.0", "ragApprovals, vendor: stemma, value: {persons: 1}")
+    project("ingest", "handbook")
+    term("1.3.0", "ragGates, vendor: stemma, value: {change: {maxAddedShare: 0}}")
+    project.write("docs/gloves.md", f"{FRONT}# Gloves\n\nGloves are sold in pairs, and a lost one is not replaced.\n")
+    project("ingest", "handbook", codes=(1,))
+
+
 @dataclass
 class Site:
     """A console that answers.
@@ -206,6 +250,36 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Project:
             patch.setenv(name, value)
         patch.setenv("STEMMA_ACTOR", "builder")
         return build(folder)
+
+
+@pytest.fixture(scope="session")
+def versions_home(home: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the project whose index has a history; tests that decide something take a copy of it."""
+    folder = tmp_path_factory.mktemp("versions") / "project"
+    shutil.copytree(home.folder, folder)
+    project = Project(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("STEMMA_")]:
+            patch.delenv(name)
+        patch.setenv("STEMMA_ACTOR", "builder")
+        build_versions(project)
+    return project
+
+
+@pytest.fixture(scope="session")
+def versions_site(versions_home: Project) -> Iterator[Site]:
+    """The console of that project; nothing is decided on it."""
+    with serving(versions_home, console_token=TOKEN) as found:
+        yield found
+
+
+@pytest.fixture
+def versions_own(versions_home: Project, tmp_path: Path) -> Iterator[Site]:
+    """A console of a copy of that project, to decide on."""
+    folder = tmp_path / "own"
+    shutil.copytree(versions_home.folder, folder)
+    with serving(Project(folder), console_token=TOKEN) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ PAGES = (
     "/documents?contract=handbook",
     "/document?contract=handbook&id=refunds.md",
     "/document?contract=handbook&id=kettles.md&score=explained",
+    "/index?contract=drafts",
 )
 """What is looked at by axe, at 390 px and in both schemes."""
 
@@ -154,3 +155,75 @@ def test_a_held_document_is_found_read_and_released_from_the_keyboard(browser: A
     browser.get(f"{own.url}/document?contract=handbook&id=returns.md")
     assert "active" in browser.find_element(By.CSS_SELECTOR, ".lead").text
     assert parse_qs(urlsplit(browser.current_url).query)["id"] == ["returns.md"]
+
+
+def test_a_version_is_approved_released_and_rolled_back_from(browser: Any, versions_own: Any) -> None:
+    _sign_in(browser, versions_own.url)
+    _at(browser, "/corpus")
+    _versions_are_accessible(browser, versions_own)
+    browser.get(f"{versions_own.url}/corpus")
+    browser.find_element(By.PARTIAL_LINK_TEXT, "waits to be approved").click()
+    _at(browser, "/version")
+    assert browser.find_element(By.TAG_NAME, "h1").text == "v000006"
+    assert not browser.find_elements(By.ID, "promote"), "nobody can release what is not approved"
+    _press(browser, "a")
+    assert browser.switch_to.active_element.get_attribute("id") == "approve-reason"
+    _press(browser, "answers of the golden set read", Keys.TAB, Keys.ENTER)
+    _said(browser, "You approved v000006.")
+    _press(browser, "r")
+    _press(browser, "approved", Keys.TAB)
+    assert browser.switch_to.active_element.text == "Make it live"
+    _press(browser, Keys.ENTER)
+    _said(browser, "v000006 is live.")
+    assert "live" in browser.find_element(By.CSS_SELECTOR, ".lead .badge").text
+    _press(browser, "g", "i")
+    _at(browser, "/index")
+    _press(browser, "j", "j")
+    assert browser.switch_to.active_element.text == "v000005"
+    _press(browser, Keys.ENTER)
+    _at(browser, "/version")
+    _press(browser, "r")
+    _press(browser, "answers got worse", Keys.TAB)
+    assert browser.switch_to.active_element.text == "Roll back to it"
+    _press(browser, Keys.ENTER)
+    _said(browser, "v000005 is live again; v000006 is not.")
+    _press(browser, "u")
+    _at(browser, "/index")
+    first = browser.find_element(By.CSS_SELECTOR, ".timeline li")
+    assert "v000006 rolled back" in " ".join(first.text.split())
+    first.find_element(By.PARTIAL_LINK_TEXT, "what changed").click()
+    _at(browser, "/diff")
+    assert "What changed from v000005 to v000006" in browser.find_element(By.TAG_NAME, "h1").text
+    moves = versions_own.project("audit", "list")["entries"]
+    assert [(entry["action"], entry["actor"], entry["detail"]["reason"]) for entry in moves[:3]] == [
+        ("alias.move", "Mara", "answers got worse"),
+        ("alias.move", "Mara", "approved"),
+        ("version.approve", "Mara", "answers of the golden set read"),
+    ]
+    served = versions_own.project("index", "show", "handbook", "live")
+    assert served["number"] == 5
+
+
+def _said(browser: Any, words: str) -> None:
+    WebDriverWait(browser, 60).until(
+        lambda found: any(item.text.startswith(words) for item in found.find_elements(By.CSS_SELECTOR, "[role=status]"))
+    )
+
+
+def _versions_are_accessible(browser: Any, site: Any) -> None:
+    """Looks at pages of an index with a history, at both widths and in both schemes, each page in two of the four."""
+    axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js").read_text("utf-8")
+    candidate = site.project("index", "candidate", "list", "handbook")["candidates"][0]["id"]
+    asked = ("/index?contract=handbook", *(f"/version?contract=handbook&{item}" for item in
+             ("number=4", "number=6", f"candidate={candidate}")), "/diff?contract=handbook&from=1&to=5")  # fmt: skip
+    found: list[str] = []
+    for width, scheme in ((1280, "light"), (390, "dark")):
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        for path in asked:
+            browser.get(f"{site.url}{path}")
+            found += [f"{path} at {width} {scheme}: {words}" for words in _problems(browser, axe)]
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert found == []

@@ -78,6 +78,7 @@ def _statements(runtime: Runtime) -> dict[str, int]:
 
 def test_a_page_asks_as_much_for_a_hundred_rows_as_for_ten(runtime: Runtime) -> None:
     _grow(runtime, 10)
+    _statements(runtime)  # a difference of versions is worked out once, and remembered
     few = _statements(runtime)
     _grow(runtime, 100)
     assert _statements(runtime) == few

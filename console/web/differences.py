@@ -1,0 +1,115 @@
+"""Differences of two versions, remembered for minutes: leafing through one does not read both versions again.
+
+Both manifests are checked each time a difference is shown. It is kept in memory only, and goes with its time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from corpus.types import utc_now
+from index import layout
+from index.diff import diff_versions
+from index.manifest import Manifest
+from ingestion.history.changes import Difference, diff
+from ingestion.history.opened import open_history
+from ingestion.history.trusted import manifest_of
+from ingestion.runtime import Runtime
+
+FRESH = timedelta(minutes=10)
+_MOST = 6
+_Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    found: Difference
+    until: datetime
+
+
+class _Differences:
+    """What was found lately; one thread works out a difference, others that want it wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[_Key, _Known] = OrderedDict()
+        self._working: dict[_Key, threading.Lock] = {}
+
+    def get(self, key: _Key) -> Difference | None:
+        now = utc_now()
+        with self._lock:
+            for old in [item for item, known in self._known.items() if known.until <= now]:
+                del self._known[old]
+            known = self._known.get(key)
+        return known.found if known else None
+
+    def put(self, key: _Key, found: Difference) -> None:
+        with self._lock:
+            self._known[key] = _Known(found, utc_now() + FRESH)
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+
+    def working(self, key: _Key) -> threading.Lock:
+        with self._lock:
+            if len(self._working) > 10 * _MOST:
+                self._working.clear()
+            return self._working.setdefault(key, threading.Lock())
+
+
+_DIFFERENCES = _Differences()
+
+
+def difference_of(runtime: Runtime, name: str, before: int | str | None, after: int | str | None) -> Difference:
+    """Returns what differs between two versions, as `stemma index diff` says it.
+
+    Args:
+        runtime: The project.
+        name: The index.
+        before: A number or an alias; None for the version that `after` follows.
+        after: A number or an alias; None for what serves.
+
+    Raises:
+        ConfigurationError: There is no such index or version, or none before it.
+        IntegrityError: A version is not what was signed, or is not kept any more.
+    """
+    history = open_history(runtime, name)
+    later = history.resolve("live" if after is None else after)
+    earlier = history.before(later) if before is None else history.resolve(before)
+    for record in (earlier, later):
+        manifest_of(runtime, record)
+    key = (runtime.store.url, name, earlier.manifest_sha256, later.manifest_sha256)
+    return _worked_out(key, lambda: diff(runtime, name, earlier.number, later.number))
+
+
+def difference_of_refused(runtime: Runtime, name: str, before: int | str | None, candidate: str) -> Difference:
+    """Returns what differs between a version and one that a gate refused, as far as files tell.
+
+    Raises:
+        ConfigurationError: There is no such index, version or refused version.
+        IntegrityError: The version is not what was signed.
+    """
+    from index.candidates import read_candidate  # noqa: PLC0415 - brings faiss
+
+    earlier = open_history(runtime, name).resolve("live" if before is None else before)
+    old: Manifest = manifest_of(runtime, earlier, (layout.DOCUMENTS, layout.CHUNKS))
+    new = read_candidate(runtime.store, name, candidate)
+    folder = layout.candidate_path(name, new.identity[:16])
+    found = diff_versions(runtime.store, old, new, after_folder=folder)
+    unknown = "" if old.contract.digest == new.contract.digest else "of a refused version they are not compared"
+    return Difference(versions=found, clauses=(), clauses_unknown=unknown)
+
+
+def _worked_out(key: _Key, work: Callable[[], Difference]) -> Difference:
+    known = _DIFFERENCES.get(key)
+    if known is not None:
+        return known
+    with _DIFFERENCES.working(key):
+        known = _DIFFERENCES.get(key)
+        if known is None:
+            known = work()
+            _DIFFERENCES.put(key, known)
+    return known
