@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from console.web.page import Action, Page
-from console.web.pages import corpus, document, documents, held, quarantine, source
+from console.web.pages import (
+    change,
+    contract,
+    contracts,
+    corpus,
+    document,
+    documents,
+    held,
+    quarantine,
+    query,
+    run,
+    source,
+)
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
@@ -12,6 +24,11 @@ PAGES: tuple[Page, ...] = (
     held.PAGE,
     documents.PAGE,
     document.PAGE,
+    contracts.PAGE,
+    contract.PAGE,
+    change.PAGE,
+    run.PAGE,
+    query.PAGE,
 )
 
 ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS)
