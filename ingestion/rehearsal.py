@@ -134,7 +134,12 @@ class _Memory:
 
 
 def rehearse(
-    contract: Contract, settings: Settings, *, sample: int | None = None, progress: Progress = NO_PROGRESS
+    contract: Contract,
+    settings: Settings,
+    *,
+    sample: int | None = None,
+    progress: Progress = NO_PROGRESS,
+    project: Runtime | None = None,
 ) -> Rehearsal:
     """Takes documents of a contract's source through admission, and writes nothing.
 
@@ -143,6 +148,7 @@ def rehearse(
         settings: The project's settings.
         sample: How many documents to look at, the same ones each time; None for all.
         progress: Told about each document.
+        project: The project where it is open already: what it remembers is then read there and not from a copy.
 
     Raises:
         SourceUnavailable: The source cannot be listed.
@@ -156,7 +162,7 @@ def rehearse(
             "the contract's server, or name a folder with --path."
         )
     chosen = chosen_of(refs, sample)
-    with _memory(contract, settings) as memory:
+    with _memory(contract, settings, project) as memory:
         drafts = examined(contract, tools, chosen, memory.match, settings, progress)
         assessed = decide(contract, drafts, memory.overrides)
     if len(assessed) == len(refs):
@@ -343,8 +349,11 @@ def _unjudged(check: CheckSpec, memory: _Memory, *, sampled: bool) -> str:
 
 
 @contextmanager
-def _memory(contract: Contract, settings: Settings) -> Iterator[_Memory]:
-    """Reads what the project remembers, from a copy of its catalog where that is a file."""
+def _memory(contract: Contract, settings: Settings, project: Runtime | None) -> Iterator[_Memory]:
+    """Reads what the project remembers, from a copy of its catalog where that is a file and nobody has it open."""
+    if project is not None:
+        yield _remembered(contract, project)
+        return
     with tempfile.TemporaryDirectory(prefix="stemma-rehearsal-") as folder:
         url = settings.catalog_url or _copied(settings.home, Path(folder))
         if not url:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -111,10 +112,29 @@ def read(runtime: Runtime, contract: str, run_id: str) -> dict[str, Any]:
         ConfigurationError: There is none.
     """
     try:
-        value: Mapping[str, Any] = json.loads(runtime.store.read_bytes(path_of(contract, run_id)))
-    except FileNotFoundError as error:
+        data = runtime.store.read_bytes(path_of(contract, run_id))
+    except (FileNotFoundError, ValueError) as error:  # ValueError: an id that would lead out of the folder
         raise ConfigurationError(f"no report of run {run_id!r} of {contract!r}.") from error
+    value: Mapping[str, Any] = json.loads(data)
     return {"run_id": run_id, "judged_at": None, **value}
+
+
+def kept(runtime: Runtime, contract: str, run_ids: Iterable[str], most: int) -> tuple[dict[str, Any], ...]:
+    """Reads the reports of some runs, in their order, until there are so many; runs without one are passed over.
+
+    Args:
+        runtime: The project.
+        contract: The contract.
+        run_ids: Ids of runs, such as the catalog has them.
+        most: How many reports at the most.
+    """
+    found: list[dict[str, Any]] = []
+    for run_id in run_ids:
+        if len(found) == most:
+            break
+        with suppress(ConfigurationError):
+            found.append(read(runtime, contract, run_id))
+    return tuple(found)
 
 
 def _written(store: Store, contract: str, run_id: str) -> datetime | None:

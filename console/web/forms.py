@@ -51,8 +51,12 @@ def require_same_origin(request: Request) -> None:
         )
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, most: int = _MOST_BYTES) -> dict[str, str]:
     """Reads a form; of a field that is given twice, the last counts.
+
+    Args:
+        request: The request.
+        most: Bytes that it may have.
 
     Raises:
         Refused: It is too large, or no form.
@@ -62,8 +66,8 @@ async def read_form(request: Request) -> dict[str, str]:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _MOST_BYTES:
-            raise Refused(413, "This form is too large", f"It may have {_MOST_BYTES:,} bytes. Nothing was done.")
+        if len(body) > most:
+            raise Refused(413, "This form is too large", f"It may have {most:,} bytes. Nothing was done.")
     try:
         fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as error:

@@ -115,6 +115,7 @@ class Page:
         menu: Its word in the menu; empty where it is reached from another page only.
         under: Path of the page whose word in the menu is marked for it; its own where empty.
         key: One letter that goes there from the keyboard, after `g`.
+        posts: Whether its query may come as a form too, where it is too long for an address. Nothing is written then.
     """
 
     path: str
@@ -126,6 +127,7 @@ class Page:
     menu: str = ""
     under: str = ""
     key: str = ""
+    posts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ from corpus.errors import StemmaError
 from corpus.types import utc_now
 
 Endpoint = Callable[..., Response]
+LONGEST_QUERY = 400_000
+"""Bytes of a query that comes as a form: a contract of some 200,000 characters, percent-encoded."""
 
 
 class SignInNeeded(Exception):
@@ -40,6 +42,9 @@ def add_page(router: APIRouter, page: Page) -> None:
         description=inspect.getdoc(page.model),
         response_model=page.model,
     )
+    if page.posts:
+        router.add_api_route(page.path, _asked_by_form(page), methods=["POST"], include_in_schema=False)
+        router.add_api_route(f"{page.path}.json", _asked_by_form(page), methods=["POST"], include_in_schema=False)
 
 
 def add_action(router: APIRouter, action: Action) -> None:
@@ -114,6 +119,25 @@ def _twin(page: Page) -> Endpoint:
             ),
         ]
     )
+    return endpoint
+
+
+def _asked_by_form(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """Answers a page, or its twin, whose query comes as a form: its fields go before those of the address."""
+
+    async def endpoint(request: Request) -> Response:
+        person = require_person(request)
+        fields = await forms.read_form(request, LONGEST_QUERY)
+        sealed = fields.pop("csrf", "")
+        if person.session:  # a program shows its token on purpose; a browser sends its cookie whoever made the form
+            forms.require_ours(request, request.app.state.access, person, sealed)
+        query = asked(page.query, {**request.query_params, **fields})
+        view = await run_in_threadpool(page.load, _visit(request, person), query)
+        if request.url.path.endswith(".json"):
+            return Response(view.model_dump_json(indent=2), media_type="application/json")
+        pen: Pen = request.app.state.pen
+        return pen.page(request, page, view, person, None)
+
     return endpoint
 
 

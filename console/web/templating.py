@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -14,13 +15,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from console.web import charts, curves, forms
+from console.web import charts, curves, drifts, forms
 from console.web.access import Person
 from console.web.page import Page, View
 from corpus.types import utc_now
 
 _HERE = Path(__file__).parent
 _NOTHING = "\u2013"
+_WRAP = re.compile(r"(?<=[^\n])\n(?=[^\n\s\-*#|>\d])")
 Link = Callable[..., str]
 
 
@@ -41,7 +43,8 @@ class Pen:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"ago": ago, "whole": whole, "percent": percent, "day": day, "moment": moment}
-        self._templates.globals |= {"charts": charts, "curves": curves, "static": _static}
+        self._templates.filters |= {"begun": begun, "unwrapped": unwrapped}
+        self._templates.globals |= {"charts": charts, "curves": curves, "drifts": drifts, "static": _static}
 
     def page(self, request: Request, page: Page, view: View, person: Person, said: Any) -> HTMLResponse:
         """Writes one page."""
@@ -105,6 +108,16 @@ def percent(share: float | None) -> str:
         return ">99.9\u2009%"
     shown = f"{share * 100:.1f}".removesuffix(".0")
     return f"{shown}\u2009%"
+
+
+def unwrapped(text: str) -> str:
+    """Returns a text whose lines run on where they were only wrapped: blank lines, lists and headings stay."""
+    return _WRAP.sub(" ", text)
+
+
+def begun(words: str) -> str:
+    """Returns words as the beginning of a sentence; names inside them stay as they are."""
+    return words[:1].upper() + words[1:]
 
 
 def moment(at: datetime | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -12,6 +14,25 @@ from corpus.catalog.records import ContractRecord
 from corpus.catalog.tables import ContractRow
 from corpus.errors import ContractError
 from corpus.types import utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A version of a contract that runs have used, without its text.
+
+    Attributes:
+        name: The contract's name.
+        version: Its version.
+        digest: Digest of its meaning.
+        registered_at: When a run used it first.
+        seen_at: When a run used it last.
+    """
+
+    name: str
+    version: str
+    digest: str
+    registered_at: datetime
+    seen_at: datetime
 
 
 def register(tx: Session, *, name: str, version: str, digest: str, yaml: str) -> None:
@@ -58,6 +79,17 @@ def latest(tx: Session, name: str) -> ContractRecord | None:
 def names(tx: Session) -> tuple[str, ...]:
     """Returns the names of all contracts ever registered, sorted."""
     return tuple(tx.execute(select(ContractRow.name).distinct().order_by(ContractRow.name)).scalars())
+
+
+def registered(tx: Session, name: str | None = None) -> dict[str, tuple[Registered, ...]]:
+    """Returns every version that was ever used, oldest first, by contract; of one contract, or of all for None."""
+    statement = select(*rows.columns(ContractRow, Registered)).order_by(ContractRow.name, ContractRow.registered_at)
+    if name is not None:
+        statement = statement.where(ContractRow.name == name)
+    found: dict[str, tuple[Registered, ...]] = {}
+    for item in rows.read(tx, Registered, statement):
+        found[item.name] = (*found.get(item.name, ()), item)
+    return found
 
 
 def clean_texts(tx: Session, clean: Callable[[str], str]) -> int:

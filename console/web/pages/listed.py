@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from console.web import releasing
 from console.web.page import Action, Page
-from console.web.pages import corpus, diff, document, documents, held, index, quarantine, source, version
+from console.web.pages import (
+    change,
+    contract,
+    contracts,
+    corpus,
+    diff,
+    document,
+    documents,
+    held,
+    index,
+    quarantine,
+    query,
+    run,
+    source,
+    version,
+)
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
@@ -16,6 +31,11 @@ PAGES: tuple[Page, ...] = (
     index.PAGE,
     version.PAGE,
     diff.PAGE,
+    contracts.PAGE,
+    contract.PAGE,
+    change.PAGE,
+    run.PAGE,
+    query.PAGE,
 )
 
 ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS, *index.ACTIONS, *releasing.ACTIONS)

@@ -305,7 +305,7 @@ def own(home: Project, tmp_path: Path) -> Iterator[Site]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Any:
     """The way to run a console with other settings."""
     return serving

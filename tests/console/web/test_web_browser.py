@@ -14,6 +14,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 TOKEN = "token-of-the-tests-0123456789"
@@ -30,6 +31,13 @@ PAGES = (
     "/document?contract=handbook&id=refunds.md",
     "/document?contract=handbook&id=kettles.md&score=explained",
     "/index?contract=drafts",
+    "/contracts",
+    "/contract?contract=handbook",
+    "/run?contract=inbox",
+    "/change?contract=handbook",
+    "/query?contract=handbook&q=refund+of+an+order&other=1",
+    "/query?contract=handbook&q=refund&quality=good",
+    "/query?contract=drafts",
 )
 """What is looked at by axe, at 390 px and in both schemes."""
 
@@ -227,3 +235,66 @@ def _versions_are_accessible(browser: Any, site: Any) -> None:
             found += [f"{path} at {width} {scheme}: {words}" for words in _problems(browser, axe)]
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert found == []
+def test_an_index_is_asked_from_the_keyboard_and_two_versions_stand_side_by_side(browser: Any, site: Any) -> None:
+    _sign_in(browser, site.url)
+    _at(browser, "/corpus")
+    _press(browser, "g", "s")
+    _at(browser, "/query")
+    Select(browser.find_element(By.ID, "contract")).select_by_visible_text("handbook")
+    browser.find_element(By.TAG_NAME, "h1").click()
+    _press(browser, "/")
+    assert browser.switch_to.active_element.get_attribute("id") == "q"
+    _press(browser, "how long may a customer ask for a refund?", Keys.ENTER)
+    first = WebDriverWait(browser, 60).until(lambda found: found.find_element(By.CSS_SELECTOR, ".hits li"))
+    assert "refunds.md" in first.text
+    assert "origin unknown" in first.text
+    Select(browser.find_element(By.ID, "other")).select_by_value("1")
+    browser.find_element(By.CSS_SELECTOR, ".asking .send button").click()
+    WebDriverWait(browser, 60).until(lambda found: len(found.find_elements(By.CSS_SELECTOR, ".sides.two section")) == 2)
+    assert "thirty" in browser.find_elements(By.CSS_SELECTOR, ".sides section")[1].text
+    asked = parse_qs(urlsplit(browser.current_url).query)
+    assert (asked["q"], asked["other"]) == (["how long may a customer ask for a refund?"], ["1"]), (
+        "it can be sent to others"
+    )
+    browser.find_element(By.TAG_NAME, "h1").click()
+    _press(browser, "j", Keys.ENTER)
+    _at(browser, "/document")
+    assert "refunds.md" in browser.find_element(By.TAG_NAME, "h1").text + browser.current_url
+
+
+def test_a_change_is_tried_without_a_script_and_a_mistake_keeps_what_was_typed(browser: Any, site: Any) -> None:
+    _sign_in(browser, site.url)
+    _at(browser, "/corpus")
+    _press(browser, "g", "k")
+    _at(browser, "/contracts")
+    browser.find_element(By.LINK_TEXT, "handbook").click()
+    _at(browser, "/contract")
+    browser.find_element(By.LINK_TEXT, "Try a change").click()
+    _at(browser, "/change")
+    _paste(browser, "rule: quality_score", "rule: qualty_score")
+    Select(browser.find_element(By.ID, "sample")).select_by_value("0")
+    browser.find_element(By.CSS_SELECTOR, "form.stack button.primary").click()
+    wrong = WebDriverWait(browser, 30).until(lambda found: found.find_element(By.CSS_SELECTOR, ".problems li"))
+    assert "Did you mean 'quality_score'?" in wrong.text
+    assert "rule: qualty_score" in browser.find_element(By.ID, "yaml").get_attribute("value")
+    _paste(browser, "rule: qualty_score", "rule: quality_score")
+    _paste(browser, "mustBeGreaterOrEqualTo: 0.5", "mustBeGreaterOrEqualTo: 0.6")
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        Select(browser.find_element(By.ID, "sample")).select_by_value("20")
+        browser.find_element(By.CSS_SELECTOR, "form.stack button.primary").click()
+        told = WebDriverWait(browser, 120).until(lambda found: found.find_element(By.CSS_SELECTOR, ".change.breaking"))
+        assert "at least 0.5" in told.text
+        assert "at least 0.6" in told.text
+        assert "7 of 7 documents" in browser.find_element(By.TAG_NAME, "main").text
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def _paste(browser: Any, before: str, after: str) -> None:
+    """Changes the text as a person who pastes one: typing thousands of letters takes a minute."""
+    browser.execute_script(
+        "const area = document.getElementById('yaml'); area.value = area.value.replace(arguments[0], arguments[1]);",
+        before,
+        after,
+    )
