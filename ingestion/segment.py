@@ -2,7 +2,8 @@
 
 segments/<id>/documents.parquet   admitted revisions, with text
 segments/<id>/chunks.parquet      their chunks, in the order of every vectors file
-segments/<id>/withheld.parquet    quarantined and rejected revisions, for the person who decides
+segments/<id>/withheld.parquet    quarantined and rejected revisions, for the person who decides; the whole of those
+                                  of which a person kept some parts only
 
 A segment is named by the revisions in it, so the same work gives the same segment.
 """
@@ -83,6 +84,7 @@ def write_segment(
     segment_id = segment_name(contract, rows)
     admitted = sorted((row for row in rows if Outcome(row["outcome"]).admitted), key=lambda row: str(row["doc_id"]))
     withheld = [row for row in rows if not Outcome(row["outcome"]).admitted]
+    withheld += [_whole(row) for row in rows if row.get("whole")]
     digests: list[str] = []
     with store.scratch() as folder:
         batches.write_rows(folder / "documents.parquet", batches.DOCUMENTS, map(_document_columns, admitted))
@@ -97,6 +99,14 @@ def write_segment(
         documents_sha256=published["documents.parquet"],
         chunks_sha256=published["chunks.parquet"],
     )
+
+
+def _whole(row: Row) -> Row:
+    """Returns the row of a document before a person dropped parts of it: the revision that was looked at.
+
+    Its figures and evidence are those of what is kept; the decision about it in the catalog has its own.
+    """
+    return {**row, **batches.loads(row["whole"]), "outcome": Outcome.QUARANTINE.value}
 
 
 def _publish(store: Store, segment_id: str, folder: Path, *, keep: bool) -> dict[str, str]:
