@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpus.errors import DigestMismatch
-from corpus.ids import canonical_json, text_digest
+from corpus.ids import canonical_json, revision_id, text_digest
 from corpus.types import (
     Assessment,
     Basis,
@@ -33,6 +33,7 @@ from corpus.types import (
     Finding,
     Origin,
     OriginKind,
+    ParsedDocument,
     Reason,
     Scope,
     Span,
@@ -143,11 +144,26 @@ def document_row(assessment: Assessment) -> dict[str, Any]:
         "outcome": assessment.decision.outcome.value,
         "reasons": dumps([reason_json(reason) for reason in assessment.decision.reasons]),
         "metadata": dumps(dict(document.metadata) if document else {}),
-        "blocks": dumps(
-            [[b.kind.value, b.span.start, b.span.end, b.level] for b in document.blocks] if document else []
-        ),
+        "blocks": dumps(_blocks_json(document) if document else []),
         "parser": document.parser if document else "",
     }
+
+
+def whole_json(assessment: Assessment) -> dict[str, Any]:
+    """Returns the columns in which the whole of a document differs from what is kept of it, as JSON."""
+    whole = assessment.whole
+    assert whole is not None  # noqa: S101 - asked for documents with dropped parts only
+    return {
+        "revision_id": revision_id(assessment.ref.doc_id, assessment.state_key),
+        "title": whole.title,
+        "text": whole.text,
+        "content_sha256": text_digest(whole.text),
+        "blocks": dumps(_blocks_json(whole)),
+    }
+
+
+def _blocks_json(document: ParsedDocument) -> list[list[Any]]:
+    return [[b.kind.value, b.span.start, b.span.end, b.level] for b in document.blocks]
 
 
 def chunk_row(chunk: Chunk, origin: Origin, quality_score: float | None) -> dict[str, Any]:

@@ -89,6 +89,8 @@ class BlockKind(StrEnum):
     LIST = "list"
     CODE = "code"
     TABLE = "table"
+    DROPPED = "dropped"
+    """A stretch that a person dropped: its text is blank, line for line, so that all else stays where it stood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -375,6 +377,7 @@ class Assessment:
         sketch: MinHash signature of the text, empty for a text too short to have one.
         due_at: When the decision must be made again, though nothing changed; None for never.
         sidecar_sha256: Digest of the metadata beside the document, empty where there is none.
+        whole: The document with all its parts, where a person dropped some of them; else None.
     """
 
     ref: SourceRef
@@ -395,6 +398,7 @@ class Assessment:
     sketch: bytes = b""
     due_at: datetime | None = None
     sidecar_sha256: str = ""
+    whole: ParsedDocument | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

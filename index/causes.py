@@ -196,6 +196,8 @@ def _of_kind(kind: str, old: Row, new: Row, setting: Setting, *, sourced: bool) 
 
 
 def _text(old: Row, new: Row, setting: Setting) -> str:
+    if _said(old, _SPLIT) != _said(new, _SPLIT):
+        return "person"
     if "parser" in setting.changed or old["parser"] != new["parser"]:
         return "parser"
     return _otherwise(setting, "text")
@@ -245,10 +247,18 @@ def _otherwise(setting: Setting, aspect: str) -> str:
     return "software" if setting.software else "unknown"
 
 
+_SPLIT = "override.split"
+"""Code of the reason by which a row says that a person keeps parts of it only (`ingestion.judge`)."""
+
+
 def _decider(row: Row) -> str:
     """Returns what a person's decision says on a row; empty where nobody overrode."""
+    return _said(row, "override") or _said(row, _SPLIT)
+
+
+def _said(row: Row, code: str) -> str:
     reasons = batches.loads(row["reasons"]) or []
-    return next((str(reason["message"]) for reason in reasons if reason["code"] == "override"), "")
+    return next((str(reason["message"]) for reason in reasons if reason["code"] == code), "")
 
 
 _WHOLE: Mapping[str, str] = {"revectored": "embedder", "reindexed": "index"}

@@ -17,6 +17,7 @@ from corpus.types import Outcome
 from ingestion.judge import HOLDS, evidence_prefix
 from ingestion.relations.codes import HOLDING
 from ingestion.runtime import Runtime
+from ingestion.splitting.cut import STALE
 
 CONTEXT = 90
 """Characters shown on each side of a piece of evidence."""
@@ -107,7 +108,7 @@ def holding_first(contract: Contract | None, reasons: Iterable[Mapping[str, Any]
 
 def _holds(reason: Mapping[str, Any], warned: Collection[str]) -> bool:
     rule, code = str(reason.get("rule") or ""), str(reason["code"])
-    return code in HOLDING or (bool(rule) and rule not in warned)
+    return code in (*HOLDING, STALE) or (bool(rule) and rule not in warned)
 
 
 def evidence(runtime: Runtime, decision: DecisionRecord, contract: str) -> tuple[Evidence, ...]:

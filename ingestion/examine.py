@@ -12,7 +12,7 @@ from datetime import datetime
 
 from contracts.model import ORIGIN, Contract, GovernanceSpec
 from corpus.errors import ParseError, SourceError
-from corpus.ids import fingerprint, revision_id, sha256_hex
+from corpus.ids import fingerprint, judged_digest, revision_id, sha256_hex
 from corpus.seams import Source
 from corpus.types import (
     Assessment,
@@ -34,6 +34,8 @@ from ingestion.judge import judge_unparsed, judge_unread
 from ingestion.relations.families import author_of
 from ingestion.scorers.context import ScoreContext, with_context
 from ingestion.snapshot import Entry
+from ingestion.splitting.cut import NO_CUTS, Cut, Cuts
+from ingestion.splitting.narrow import lean
 from ingestion.statistical import Statistics
 from provenance.classify import verdict
 from provenance.declarations import declarations
@@ -109,6 +111,14 @@ def sidecar_digest(blob: RawBlob) -> str:
     return sha256_hex(blob.sidecar) if blob.sidecar else ""
 
 
+def cut_key(key: str, cut: Cut) -> str:
+    """Returns what takes the place of a state key in the id of a revision of which a person dropped parts.
+
+    What is kept is another content than the whole, though the bytes are the same.
+    """
+    return fingerprint("split", {"key": key, "cut": cut.digest})
+
+
 def unread_key(tools: Tools, ref: SourceRef) -> str:
     """Returns the state key of a document that is refused unread, because of its size or its sidecar's."""
     changed = ref.modified_at.isoformat() if ref.modified_at else ""
@@ -120,7 +130,9 @@ def _state_key(tools: Tools, ref: SourceRef, raw: str, sidecar: str) -> str:
     return fingerprint("state", {**parts, "assess": tools.assess_fingerprint, "chunker": tools.chunker_fingerprint})
 
 
-def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher, inspect: Inspect) -> Examined:
+def examine(
+    contract: Contract, tools: Tools, entry: Entry, match: Matcher, inspect: Inspect, cuts: Cuts = NO_CUTS
+) -> Examined:
     """Works out what is known about one document; its decision is final only where it has no text.
 
     Args:
@@ -129,6 +141,7 @@ def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher, insp
         entry: The due document.
         match: Looks the text up among the answers that the RAG system served.
         inspect: Works out what the bytes are, within limits.
+        cuts: Which parts of documents people keep, by what they looked at.
     """
     try:
         blob = tools.source.read(entry.ref)
@@ -136,18 +149,22 @@ def examine(contract: Contract, tools: Tools, entry: Entry, match: Matcher, insp
         return Examined(assessment=_without_text(tools, entry.ref, None, judge_unread(error)))
     except ParseError as error:
         return Examined(assessment=_without_text(tools, entry.ref, None, judge_unparsed(error)))
+    cut = cuts.get((entry.ref.doc_id, judged_digest(blob.sha256, sidecar_digest(blob))))
+    recipe = tools.recipe if cut is None else replace(tools.recipe, cut=cut)
     try:
-        found = inspect(tools.recipe, blob)
+        found = inspect(recipe, blob)
     except ParseError as error:
         limited = error.code in OVERRAN
         return Examined(assessment=_without_text(tools, entry.ref, blob, judge_unparsed(error), limited=limited))
     return Examined(
-        assessment=_with_text(contract, tools, blob, found, match),
+        assessment=_with_text(contract, tools, blob, found, match, cut),
         mended=_with_text(contract, tools, blob, found.mended, match) if found.mended else None,
     )
 
 
-def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspection, match: Matcher) -> Assessment:
+def _with_text(
+    contract: Contract, tools: Tools, blob: RawBlob, found: Inspection, match: Matcher, cut: Cut | None = None
+) -> Assessment:
     key = state_key(tools, blob)
     document = replace(found.document, metadata={**found.document.metadata, **declared_beside(blob.sidecar)})
     governance = _governance(document, blob, contract.governance)
@@ -155,7 +172,7 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspectio
     draft = Assessment(
         ref=blob.ref,
         state_key=key,
-        revision_id=revision_id(blob.ref.doc_id, key),
+        revision_id=revision_id(blob.ref.doc_id, cut_key(key, cut) if found.whole and cut else key),
         raw_sha256=blob.sha256,
         document=document,
         governance=governance,
@@ -170,8 +187,9 @@ def _with_text(contract: Contract, tools: Tools, blob: RawBlob, found: Inspectio
         repairs=found.repairs,
         sketch=found.sketch,
         sidecar_sha256=sidecar_digest(blob),
+        whole=found.whole,
     )
-    modelled = tools.statistics.detect(blob, document) if tools.statistics else ()
+    modelled = tools.statistics.detect(blob, lean(document)) if tools.statistics else ()
     findings = (
         *_unreadable_declarations(document, blob),
         *found.findings,

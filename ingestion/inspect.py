@@ -21,6 +21,8 @@ from ingestion.parsers.route import parse
 from ingestion.relations.sketch import sketch_of
 from ingestion.repair import moved, repair
 from ingestion.scorers.registry import SCORERS
+from ingestion.splitting.cut import STALE, Cut
+from ingestion.splitting.narrow import edits_in, fits, in_kept, lean, narrowed
 from provenance.crossing import cross
 from provenance.detectors.registry import DETECTORS
 
@@ -47,6 +49,7 @@ class Recipe:
         weights: Sub-score to weight, where the profile's is not wanted.
         repairs: Kinds of repairs that every document gets.
         mends: Kinds of repairs that a document gets which breaks a rule with `onFail: repair`.
+        cut: Which parts of this one document a person keeps; None for all.
     """
 
     detectors: tuple[str, ...]
@@ -57,6 +60,7 @@ class Recipe:
     weights: Mapping[str, float] = field(default_factory=dict)
     repairs: tuple[str, ...] = ()
     mends: tuple[str, ...] = ()
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Inspection:
             text after them. A repair takes marks away, and the mark is the evidence.
         sketch: MinHash signature, empty for a text too short to have one.
         mended: The same document with more repairs; None where they change nothing, or none are asked.
+        whole: The document with all its parts, where some were dropped; else None.
     """
 
     document: ParsedDocument
@@ -81,6 +86,7 @@ class Inspection:
     findings: tuple[Finding, ...]
     sketch: bytes
     mended: Inspection | None = None
+    whole: ParsedDocument | None = None
 
 
 def inspect(recipe: Recipe, blob: RawBlob) -> Inspection:
@@ -98,6 +104,8 @@ def inspect(recipe: Recipe, blob: RawBlob) -> Inspection:
     asked = (detector_of(name, recipe.options.get(name)) for name in recipe.detectors)
     findings = cross(finding for detector in asked for finding in detector.detect(blob, document))
     found = _inspected(recipe, document, findings, recipe.repairs)
+    if recipe.cut is not None:
+        return _cut(recipe, found, recipe.cut)
     if not recipe.mends:
         return found
     mended = _inspected(recipe, document, findings, tuple(dict.fromkeys((*recipe.repairs, *recipe.mends))))
@@ -131,6 +139,27 @@ def _inspected(
         score=scorer_of(recipe).score(mended),
         findings=tuple(_moved(finding, edits) for finding in findings) if edits else findings,
         sketch=sketch_of(mended.text),
+    )
+
+
+def _cut(recipe: Recipe, found: Inspection, cut: Cut) -> Inspection:
+    """Returns what is left of a document once a person's cut is made; one of another text is not made."""
+    if not fits(found.document, cut):
+        note = Finding(detector="split/1", code=STALE, level="-")
+        return replace(found, findings=(*found.findings, note))
+    document = narrowed(found.document, cut)
+    if document is found.document:
+        return found
+    kept = lean(document)
+    return replace(
+        found,
+        document=document,
+        repairs=edits_in(found.repairs, cut),
+        language=language_of(kept.text),
+        score=scorer_of(recipe).score(kept),
+        findings=in_kept(found.findings, cut),
+        sketch=sketch_of(kept.text),
+        whole=found.document,
     )
 
 

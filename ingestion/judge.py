@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from corpus.catalog.decisions import SPLIT
 from corpus.catalog.records import OverrideRecord
 from corpus.errors import ParseError, SourceError, TornRead
 from corpus.types import Decision, Edit, Finding, OnFail, Outcome, Reason, Score, Violation
+from ingestion.splitting.cut import STALE, cut_in
 
+_STALE = Reason(
+    code=STALE,
+    message="a person cut this document, and its text is another one now: a newer parser reads its bytes otherwise. "
+    "Cut it again, or release or reject it whole.",
+)
 HOLDS = frozenset({OnFail.BLOCK, OnFail.QUARANTINE, OnFail.REPAIR})
 """What a rule may say on failure that keeps a document out."""
 
@@ -44,6 +51,9 @@ def judge(
     its score, or that breaks a rule whose `onFail` holds documents back, is quarantined; with
     enforcement `warn` it is accepted and the reasons stay on it. What is admitted with repairs says so.
 
+    A split overrides no rule: what a person keeps of a document is judged like any other text. A document that was cut
+    and reads otherwise now is held, whatever its rules say: nobody looked at what it says.
+
     Args:
         violations: Row rules that the document broke.
         score: Its quality.
@@ -59,14 +69,34 @@ def judge(
         for finding in evidence
         if finding.level == "-" and finding.code.startswith("governance.")
     )
-    reasons = (*fatal, *notes, *(_reason(violation, evidence) for violation in broken), *_repaired(repairs))
-    if override is not None:
+    reasons = (
+        *_split(override),
+        *fatal,
+        *notes,
+        *(_reason(violation, evidence) for violation in broken),
+        *_repaired(repairs),
+    )
+    if any(finding.code == STALE for finding in evidence) and not _rejected(override):
+        return Decision(outcome=Outcome.QUARANTINE, reasons=(_STALE, *reasons))
+    if override is not None and override.outcome != SPLIT:
         note = Reason(code="override", message=f"{override.outcome} by {override.actor}: {override.reason}")
         return Decision(outcome=Outcome(override.outcome), reasons=(note, *reasons), actor=override.actor)
     held = bool(fatal) or any(violation.on_fail in HOLDS for violation in broken)
     if held and enforcement != "warn":
         return Decision(outcome=Outcome.QUARANTINE, reasons=reasons)
     return Decision(outcome=Outcome.REPAIR if repairs else Outcome.ACCEPT, reasons=reasons)
+
+
+def _rejected(override: OverrideRecord | None) -> bool:
+    return override is not None and override.outcome == Outcome.REJECT.value
+
+
+def _split(override: OverrideRecord | None) -> tuple[Reason, ...]:
+    cut = cut_in(override.parts) if override is not None else None
+    if override is None or cut is None or not cut.dropped:
+        return ()
+    by = f" by {override.actor}: {override.reason}" if override.outcome == SPLIT else ""
+    return (Reason(code="override.split", message=f"split{by} ({cut.words()})"),)
 
 
 def holds_back(violations: Iterable[Violation], enforcement: str) -> bool:

@@ -23,6 +23,7 @@ from ingestion.repair import KINDS, repair, undo
 from ingestion.runtime import Runtime
 from ingestion.scorers.heuristic import HeuristicScorer, weights_of
 from ingestion.scorers.limits import LIMITS, PARTS, Limit
+from ingestion.splitting.narrow import lean
 
 Row = Mapping[str, Any]
 
@@ -248,7 +249,8 @@ def _figure(limit: Limit, value: float) -> str:
 
 
 def _document(row: Row) -> ParsedDocument:
-    return ParsedDocument(
+    """Returns what the score was measured on."""
+    stored = ParsedDocument(
         text=row["text"],
         blocks=batches.blocks_from_json(row["blocks"]),
         title=row["title"],
@@ -256,6 +258,7 @@ def _document(row: Row) -> ParsedDocument:
         metadata=batches.loads(row["metadata"]) or {},
         parser=row["parser"],
     )
+    return lean(stored)
 
 
 def _row(runtime: Runtime, name: str, doc_id: str, revision_id: str) -> dict[str, Any] | None:

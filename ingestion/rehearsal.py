@@ -46,7 +46,8 @@ from ingestion.relations.relating import copy_finding
 from ingestion.relations.twins import Copy, Likeness, compare_all, copies, in_order
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
-from ingestion.stages.assess import Overrides, decide
+from ingestion.splitting.cut import NO_CUTS, Cuts
+from ingestion.stages.assess import Overrides, cuts_of, decide
 from ingestion.toolkit import tools_of
 
 DEFAULT_SAMPLE = 200
@@ -163,7 +164,7 @@ def rehearse(
         )
     chosen = chosen_of(refs, sample)
     with _memory(contract, settings, project) as memory:
-        drafts = examined(contract, tools, chosen, memory.match, settings, progress)
+        drafts = examined(contract, tools, chosen, memory.match, settings, progress, cuts_of(memory.overrides))
         assessed = decide(contract, drafts, memory.overrides)
     if len(assessed) == len(refs):
         assessed = with_copies(contract, assessed)
@@ -184,6 +185,7 @@ def examined(
     match: Matcher,
     settings: Settings,
     progress: Progress = NO_PROGRESS,
+    cuts: Cuts = NO_CUTS,
 ) -> list[Examined]:
     """Examines documents as a run does, each within the limits of a worker.
 
@@ -194,13 +196,14 @@ def examined(
         match: Looks texts up among the answers that were served.
         settings: The project's settings.
         progress: Told about each document.
+        cuts: Which parts of documents people keep.
     """
     progress.start("looking at documents", len(refs))
     found = []
     with workers_for(settings) as workers:
 
         def work(ref: SourceRef) -> Examined:
-            return examine(contract, tools, Entry(ref=ref, raw_sha256="", state_key=""), match, workers.inspect)
+            return examine(contract, tools, Entry(ref=ref, raw_sha256="", state_key=""), match, workers.inspect, cuts)
 
         for item in workers.map(work, refs, size=lambda ref: ref.size):
             found.append(item)

@@ -2,7 +2,8 @@
 
 segments/<id>/documents.parquet   admitted revisions, with text
 segments/<id>/chunks.parquet      their chunks, in the order of every vectors file
-segments/<id>/withheld.parquet    quarantined and rejected revisions, for the person who decides
+segments/<id>/withheld.parquet    quarantined and rejected revisions, for the person who decides; the whole of those
+                                  of which a person kept some parts only
 
 A segment is named by the revisions in it, so the same work gives the same segment.
 """
@@ -89,6 +90,7 @@ def write_segment(
         batches.write_rows(folder / "chunks.parquet", batches.CHUNKS, _chunk_rows(_admitted(rows), knife, digests))
         rows = [knife.judged(row, tools) for row in rows]
         admitted, withheld = _admitted(rows), [row for row in rows if not Outcome(row["outcome"]).admitted]
+        withheld += [_whole(row) for row in rows if row.get("whole")]
         batches.write_rows(folder / "documents.parquet", batches.DOCUMENTS, map(_document_columns, admitted))
         if withheld:
             batches.write_rows(folder / "withheld.parquet", batches.DOCUMENTS, map(_document_columns, withheld))
@@ -105,6 +107,14 @@ def write_segment(
 
 def _admitted(rows: Sequence[Row]) -> list[Row]:
     return sorted((row for row in rows if Outcome(row["outcome"]).admitted), key=lambda row: str(row["doc_id"]))
+
+
+def _whole(row: Row) -> Row:
+    """Returns the row of a document before a person dropped parts of it: the revision that was looked at.
+
+    Its figures and evidence are those of what is kept; the decision about it in the catalog has its own.
+    """
+    return {**row, **batches.loads(row["whole"]), "outcome": Outcome.QUARANTINE.value}
 
 
 def _publish(store: Store, segment_id: str, folder: Path, *, keep: bool) -> dict[str, str]:

@@ -49,6 +49,7 @@ ASSESSED = pa.schema(
         pa.field("due_at", pa.string()),
         pa.field("sketch", pa.binary(), nullable=False),
         pa.field("stamp", pa.string()),
+        pa.field("whole", pa.string()),
     ]
 )
 
@@ -274,6 +275,7 @@ def _assessed_row(assessment: Assessment) -> dict[str, Any]:
         "due_at": assessment.due_at.isoformat() if assessment.due_at else None,
         "sketch": assessment.sketch,
         "stamp": ref.stamp,
+        "whole": batches.dumps(batches.whole_json(assessment)) if assessment.whole else None,
     }
 
 

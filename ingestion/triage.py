@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from corpus.catalog import decisions, documents, votes
+from corpus.catalog import decisions, documents, queue, votes
 from corpus.catalog.records import DocumentState, OverrideRecord, VoteRecord
 from corpus.errors import ConfigurationError
 from corpus.types import Outcome, utc_now
 from ingestion.runtime import Runtime
+from ingestion.splitting.cut import STALE, Cut, cut_in
 
 _NOT_HELD = {
     "active": "it is in the index",
@@ -25,6 +26,7 @@ _NOT_HELD = {
     "failed": "it could not be read; the next ingest tries again",
     "gone": "its source no longer lists it",
 }
+_NOUNS = {"accept": "a release", "reject": "a rejection", "split": "a split", votes.REVIEWED: "a review"}
 _LEAST_DIGEST = 8
 
 
@@ -35,7 +37,7 @@ class Settlement:
     Attributes:
         doc_id: The document.
         raw_sha256: Digest of what it holds for, `corpus.ids.judged_digest`: bytes and the metadata beside them.
-        outcome: What the person wants.
+        outcome: What the person wants: `accept`, `reject`, or `split:` and the digest of the cut.
         settled: Whether that holds now; else it is a vote that waits for others.
         votes: Every vote on these bytes; none where one person decides.
         persons: How many must agree.
@@ -66,6 +68,7 @@ class _Wish:
     reason: str
     actor: str
     persons: int
+    cut: Cut | None = None
 
 
 def release_held(
@@ -120,13 +123,39 @@ def reject_held(
         return tuple(_settle(tx, wish, state) for state in states)
 
 
+def settle_cut(
+    runtime: Runtime, contract: str, looked: DocumentState, cut: Cut, *, reason: str, actor: str, seen: str = ""
+) -> Settlement:
+    """Keeps some parts of a document with the next ingest; see `ingestion.splitting.deciding.split_held`.
+
+    Args:
+        runtime: The project.
+        contract: Name of the contract.
+        looked: The standing row of the document that the cut was made of.
+        cut: Which parts are kept.
+        reason: Why, in a person's words.
+        actor: Who.
+        seen: First characters of the digest of the bytes that were looked at; empty to trust that they are those.
+
+    Raises:
+        ConfigurationError: The document is in no state to be split or no longer what was seen, or reason or name
+            are missing.
+    """
+    wish = replace(_wish(runtime, contract, f"{decisions.SPLIT}:{cut.digest}", reason, actor), cut=cut)
+    with runtime.catalog.transaction() as tx:
+        state = _known(tx, contract, looked.doc_id, seen or looked.judged_sha256)
+        if state.state not in ("quarantined", "active") and not _rejected_by_hand(tx, contract, state):
+            raise _refused(contract, state, "neither quarantined nor in the index", "split")
+        return _settle(tx, wish, state)
+
+
 def acknowledge(runtime: Runtime, contract: str, doc_ids: Sequence[str], *, reason: str, actor: str) -> None:
     """Notes that a person saw the warnings of admitted documents; nothing else changes.
 
     Raises:
         ConfigurationError: A document is unknown or not in the index, or reason or name are missing.
     """
-    wish = _wish(runtime, contract, None, reason, actor)
+    wish = _wish(runtime, contract, votes.REVIEWED, reason, actor)
     with runtime.catalog.transaction() as tx:
         states = [_known(tx, contract, doc_id, "") for doc_id in dict.fromkeys(doc_ids)]
         for state in states:
@@ -135,9 +164,9 @@ def acknowledge(runtime: Runtime, contract: str, doc_ids: Sequence[str], *, reas
             votes.cast(tx, _vote(wish, state))
 
 
-def _wish(runtime: Runtime, contract: str, outcome: Outcome | None, reason: str, actor: str) -> _Wish:
+def _wish(runtime: Runtime, contract: str, outcome: str, reason: str, actor: str) -> _Wish:
     if not reason.strip() or not actor.strip():
-        what = {Outcome.ACCEPT: "a release", Outcome.REJECT: "a rejection", None: "a review"}[outcome]
+        what = _NOUNS.get(outcome.partition(":")[0], "a decision")
         raise ConfigurationError(f"{what} needs --reason and a name (--by): somebody will ask who decided, and why.")
     unseen = votes.unseen(actor)
     if unseen or not votes.person(actor):
@@ -147,7 +176,7 @@ def _wish(runtime: Runtime, contract: str, outcome: Outcome | None, reason: str,
         )
     return _Wish(
         contract=contract,
-        outcome=outcome.value if outcome else votes.REVIEWED,
+        outcome=outcome,
         reason=reason.strip(),
         actor=" ".join(actor.split()),
         persons=runtime.contract(contract).triage.persons,
@@ -159,7 +188,10 @@ def _settle(tx: Session, wish: _Wish, state: DocumentState) -> Settlement:
     agreed = votes.agreeing(cast, wish.outcome)
     settled = wish.persons <= 1 or len(agreed) >= wish.persons
     if settled:
-        decisions.set_override(tx, _override(wish, state, agreed))
+        cut = wish.cut or _standing_cut(tx, wish.contract, state)
+        decisions.set_override(tx, _override(wish, state, agreed, cut))
+        if wish.cut is not None:
+            votes.clear(tx, wish.contract, state.doc_id, state.judged_sha256)
     return Settlement(
         doc_id=state.doc_id,
         raw_sha256=state.judged_sha256,
@@ -168,6 +200,18 @@ def _settle(tx: Session, wish: _Wish, state: DocumentState) -> Settlement:
         votes=cast,
         persons=wish.persons,
     )
+
+
+def _standing_cut(tx: Session, contract: str, state: DocumentState) -> Cut | None:
+    """Returns how a document is cut by now: who releases it releases what is kept of it.
+
+    None where the cut no longer fits its text: then the whole is what was looked at.
+    """
+    override = queue.override_of(tx, contract, state)
+    newest = queue.newest_of(tx, contract, state)
+    if override is None or (newest is not None and any(reason["code"] == STALE for reason in newest.reasons)):
+        return None
+    return cut_in(override.parts)
 
 
 def _held(tx: Session, contract: str, doc_id: str, seen: str) -> DocumentState:
@@ -215,17 +259,19 @@ def _vote(wish: _Wish, state: DocumentState) -> VoteRecord:
         outcome=wish.outcome,
         reason=wish.reason,
         at=utc_now(),
+        parts=wish.cut.to_json() if wish.cut else None,
     )
 
 
-def _override(wish: _Wish, state: DocumentState, agreed: Sequence[VoteRecord]) -> OverrideRecord:
+def _override(wish: _Wish, state: DocumentState, agreed: Sequence[VoteRecord], cut: Cut | None) -> OverrideRecord:
     """Returns the decision; with the names and reasons of all who agreed, where more than one had to."""
     return OverrideRecord(
         contract=wish.contract,
         doc_id=state.doc_id,
         raw_sha256=state.judged_sha256,
-        outcome=wish.outcome,
+        outcome=decisions.SPLIT if wish.cut else wish.outcome,
         reason="; ".join(f"{vote.actor}: {vote.reason}" for vote in agreed) or wish.reason,
         actor=" and ".join(vote.actor for vote in agreed) or wish.actor,
         at=utc_now(),
+        parts=cut.to_json() if cut else None,
     )

@@ -13,6 +13,7 @@ from console.cli import render, render_triage
 from console.cli.command import Json, Result, command, group
 from console.cli.ingest import NameArgument
 from console.cli.session import Session, require_known
+from console.cli.splitting import split
 from corpus.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def register(app: typer.Typer) -> None:
     command(nouns, "release", examples=(example,))(release)
     example = "quarantine reject handbook inbox/offer.html --reason 'orders to the assistant in white text' --by mara"
     command(nouns, "reject", examples=(example,))(reject)
+    shown = "quarantine split handbook inbox/offer.html --show"
+    done = "quarantine split handbook inbox/offer.html --drop 3 --reason 'one paragraph gives orders' --by mara"
+    command(nouns, "split", examples=(shown, done))(split)
     examples = (
         "quarantine review handbook",
         "quarantine review handbook --rule instruction_text",
@@ -301,6 +305,7 @@ def _item(
         "released_by": by.get("accept"),
         "rejected_by": by.get("reject"),
         "waits": override is not None and _waits(state, override),
+        "split_by": by.get("split"),
         "votes": [{"by": vote.actor, "outcome": vote.outcome} for vote in cast if vote.outcome != "reviewed"],
         "seen_by": [vote.actor for vote in cast if vote.outcome == "reviewed"],
     }
@@ -369,8 +374,10 @@ def _steps(
     if override is not None and _waits(state, override):
         return [{"do": ingest, "means": f"carries out what {override.actor} decided"}]
     if state.state == "quarantined":
+        cutting = f"stemma quarantine split {name} {document} --show"
         return [
             {"do": releasing, "means": "lets these bytes into the index"},
+            {"do": cutting, "means": "shows parts, to keep some and drop the others"},
             {"do": rejecting, "means": "keeps these bytes out for good"},
             {"do": ingest, "means": "after the source is mended: judges it afresh"},
         ]
@@ -387,6 +394,8 @@ def _steps(
 
 def _waits(state: DocumentState, override: OverrideRecord) -> bool:
     """Whether a decision is still to be carried out by an ingest."""
+    if override.outcome == "split":
+        return not state.state_key  # a run that looked at it again leaves one, whatever came of it
     done: dict[str, Any] = {"accept": "active", "reject": "rejected"}
     return state.state != done.get(override.outcome)
 

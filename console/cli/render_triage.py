@@ -60,6 +60,8 @@ def _why(item: Json) -> str:
     for outcome, done in (("released_by", "released"), ("rejected_by", "rejected")):
         if item[outcome]:
             return f"{done} by {item[outcome]}{', waits for the next ingest' if item['waits'] else ''}"
+    if item["split_by"] and item["waits"]:
+        return f"split by {item['split_by']}, waits for the next ingest"
     reasons = item["reasons"]
     if not reasons:
         return "-"
@@ -75,7 +77,7 @@ def _votes(votes: Iterable[Json]) -> str:
 
 
 def _wants(outcome: str) -> str:
-    return {"accept": "release", "reject": "reject", "reviewed": "seen"}.get(outcome, outcome)
+    return {"accept": "release", "reject": "reject", "reviewed": "seen"}.get(outcome, outcome.partition(":")[0])
 
 
 def document(data: Json) -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -11,6 +12,9 @@ from corpus.catalog import audit, rows
 from corpus.catalog.records import AuditRecord, DecisionRecord, OverrideRecord
 from corpus.catalog.tables import AuditRow, DecisionRow, DocumentRow, OverrideRow
 from corpus.types import Outcome
+
+SPLIT = "split"
+"""Outcome of an override that narrows a document to some of its parts; these are then judged like any other text."""
 
 
 def add(tx: Session, decisions: Iterable[DecisionRecord]) -> None:
@@ -75,12 +79,14 @@ def set_override(tx: Session, override: OverrideRecord) -> None:
     Raises:
         ValueError: The outcome is no outcome.
     """
-    outcome = Outcome(override.outcome).value
-    detail = {"raw_sha256": override.raw_sha256, "outcome": outcome, "reason": override.reason}
+    outcome = SPLIT if override.outcome == SPLIT else Outcome(override.outcome).value
+    detail: dict[str, Any] = {"raw_sha256": override.raw_sha256, "outcome": outcome, "reason": override.reason}
+    if override.parts is not None:
+        detail["parts"] = dict(override.parts)
     subject = f"{override.contract}/{override.doc_id}"
     audit.append(tx, actor=override.actor, action="decision.override", subject=subject, detail=detail)
     key = ("contract", "doc_id", "raw_sha256")
-    rows.insert(tx, OverrideRow, [rows.values(override)], key=key, update=("outcome", "reason", "actor", "at"))
+    rows.insert(tx, OverrideRow, [rows.values(override)], key=key, update=("outcome", "reason", "actor", "at", "parts"))
     document = (DocumentRow.contract == override.contract, DocumentRow.doc_id == override.doc_id)
     tx.execute(update(DocumentRow).where(*document).values(state_key=""))
 

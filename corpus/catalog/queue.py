@@ -89,6 +89,11 @@ def override_of(tx: Session, contract: str, state: DocumentState) -> OverrideRec
     return _overrides(tx, contract, [state.doc_id]).get((state.doc_id, state.judged_sha256))
 
 
+def newest_of(tx: Session, contract: str, state: DocumentState) -> DecisionRecord | None:
+    """Returns the newest decision about a document's standing revision; None where none was kept."""
+    return _newest(tx, contract, [state]).get(state.doc_id)
+
+
 def states_of(tx: Session, contract: str, doc_ids: Sequence[str]) -> dict[str, tuple[str, datetime]]:
     """Returns the state of each of some documents, and since when."""
     statement = select(DocumentRow.doc_id, DocumentRow.state, DocumentRow.updated_at).where(

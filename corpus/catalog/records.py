@@ -155,10 +155,11 @@ class OverrideRecord:
         doc_id: The document.
         raw_sha256: Digest of what the person looked at (`corpus.ids.judged_digest`): the document's bytes and the
             metadata beside them.
-        outcome: A value of `corpus.types.Outcome`.
+        outcome: A value of `corpus.types.Outcome`, or `split` for a document of which only parts are kept.
         reason: Why, in the person's words.
         actor: Who.
         at: When.
+        parts: How the document is cut (`ingestion.splitting.cut.Cut.to_json`); None where it is whole.
     """
 
     contract: str
@@ -168,6 +169,7 @@ class OverrideRecord:
     reason: str
     actor: str
     at: datetime
+    parts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +182,11 @@ class VoteRecord:
         raw_sha256: Digest of what the person looked at (`corpus.ids.judged_digest`): the document's bytes and the
             metadata beside them.
         actor: Who.
-        outcome: A value of `corpus.types.Outcome`, or `reviewed` for a warning that was noted.
+        outcome: A value of `corpus.types.Outcome`, or `reviewed` for a warning that was noted,
+            or `split:` and the digest of the cut.
         reason: Why, in the person's words.
         at: When.
+        parts: How the document is to be cut; None where that is not what is voted on.
     """
 
     contract: str
@@ -192,6 +196,7 @@ class VoteRecord:
     outcome: str
     reason: str
     at: datetime
+    parts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

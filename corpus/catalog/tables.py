@@ -223,6 +223,7 @@ class OverrideRow(Base):
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(String)
     at: Mapped[datetime] = mapped_column(UtcTime)
+    parts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class VoteRow(Base):
@@ -236,6 +237,7 @@ class VoteRow(Base):
     outcome: Mapped[str] = mapped_column(KEY, primary_key=True)
     reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcTime)
+    parts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class SketchRow(Base):

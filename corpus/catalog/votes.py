@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -73,10 +74,18 @@ def cast(tx: Session, vote: VoteRecord) -> tuple[VoteRecord, ...]:
             which = (VoteRow.actor == earlier.actor, VoteRow.outcome == earlier.outcome)
             tx.execute(delete(VoteRow).where(*mine, *which))
     rows.insert(tx, VoteRow, [rows.values(vote)], key=("contract", "doc_id", "raw_sha256", "actor", "outcome"))
-    detail = {"raw_sha256": vote.raw_sha256, "outcome": vote.outcome, "reason": vote.reason}
+    detail: dict[str, Any] = {"raw_sha256": vote.raw_sha256, "outcome": vote.outcome, "reason": vote.reason}
+    if vote.parts is not None:
+        detail["parts"] = dict(vote.parts)
     subject = f"{vote.contract}/{vote.doc_id}"
     audit.append(tx, actor=vote.actor, action="decision.vote", subject=subject, detail=detail)
     return of_content(tx, vote.contract, vote.doc_id, vote.raw_sha256)
+
+
+def clear(tx: Session, contract: str, doc_id: str, raw_sha256: str) -> None:
+    """Takes back every vote on one content, reviews left out: what they spoke of was cut since. The log keeps them."""
+    mine = (VoteRow.contract == contract, VoteRow.doc_id == doc_id, VoteRow.raw_sha256 == raw_sha256)
+    tx.execute(delete(VoteRow).where(*mine, VoteRow.outcome != REVIEWED))
 
 
 def of_content(tx: Session, contract: str, doc_id: str, raw_sha256: str) -> tuple[VoteRecord, ...]:

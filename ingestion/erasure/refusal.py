@@ -48,7 +48,9 @@ class Refusal:
         if by_id is not None:
             return by_id
         text = assessment.document.text if assessment.document else ""
-        said = [assessment.raw_sha256, text_digest(text) if text.strip() else ""]
+        whole = assessment.whole.text if assessment.whole else ""
+        texts = [text_digest(said) if said.strip() else "" for said in (text, whole)]
+        said = [assessment.raw_sha256, *texts]
         found = (self.by_content.get(erased_digest(digest)) for digest in said if digest)
         return next((record for record in found if record is not None), None)
 
@@ -83,5 +85,6 @@ def _refused(assessment: Assessment, record: ErasureRecord) -> Assessment:
         violations=(),
         repairs=(),
         sketch=b"",
+        whole=None,
         decision=Decision(outcome=Outcome.REJECT, reasons=(Reason(code=CODE, message=message),)),
     )

@@ -27,6 +27,7 @@ from ingestion.relations.codes import CONFLICT, CYCLE
 from ingestion.runtime import Runtime
 from ingestion.shrinking import guard_shrink, require_reason, whole_listing
 from ingestion.snapshot import Entry, Snapshot, cut_shards, mark_of, plan_snapshot, shard_size
+from ingestion.splitting.cut import cut_in
 from ingestion.toolkit import asks_paraphrase, tools_of
 from ingestion.web.memory import recall, remember
 
@@ -205,4 +206,9 @@ def _with_waiting(
 
 def _overrides_in(shard: tuple[Entry, ...], overrides: Mapping[tuple[str, str], OverrideRecord]) -> dict[str, str]:
     pairs = ((entry.ref.doc_id, overrides.get((entry.ref.doc_id, entry.judged_sha256))) for entry in shard)
-    return {doc_id: override.outcome for doc_id, override in pairs if override is not None}
+    return {doc_id: _said(override) for doc_id, override in pairs if override is not None}
+
+
+def _said(override: OverrideRecord) -> str:
+    cut = cut_in(override.parts)
+    return override.outcome if cut is None else f"{override.outcome}:{cut.digest}"

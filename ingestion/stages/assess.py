@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from contracts.evaluate import prepare, row_violations
 from contracts.expiry import expires_at
@@ -32,6 +33,8 @@ from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.reentry import matcher
 from ingestion.runtime import Runtime
 from ingestion.snapshot import Entry
+from ingestion.splitting.cut import Cuts, cut_in
+from ingestion.splitting.narrow import lean
 from ingestion.suspects import Attempt, refuse
 from ingestion.toolkit import asks_paraphrase, tools_of
 from ingestion.trying import Trial
@@ -90,6 +93,7 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
     progress.start("assessing", len(entries))
     prepare(contract)
     refused = refusal(runtime, contract.name)
+    cuts = _cuts(runtime, contract.name)
     attempt = Attempt(runtime.store, shard)
     tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=shard)
     deadly = attempt.deadly([entry.ref.doc_id for entry in entries], tried)
@@ -99,7 +103,7 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
         def work(entry: Entry) -> Examined:
             attempt.reading(entry.ref.doc_id)
             inspect = refuse if entry.ref.doc_id in deadly else workers.inspect
-            return refused.examined(examine(contract, tools, entry, match, inspect))
+            return refused.examined(examine(contract, tools, entry, match, inspect, cuts))
 
         for draft in workers.map(work, entries, size=lambda entry: entry.ref.size):
             drafts.append(draft)
@@ -113,6 +117,17 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
         overrides = decisions.overrides(tx, contract.name)
     staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))
     attempt.done()
+
+
+def _cuts(runtime: Runtime, contract: str) -> Cuts:
+    with runtime.catalog.reading() as tx:
+        return cuts_of(decisions.overrides(tx, contract))
+
+
+def cuts_of(overrides: Overrides) -> Cuts:
+    """Returns the cuts among what people decided."""
+    cuts = ((key, cut_in(override.parts)) for key, override in overrides.items())
+    return {key: cut for key, cut in cuts if cut is not None}
 
 
 def decide(contract: Contract, drafts: Sequence[Examined], overrides: Overrides) -> list[Assessment]:
@@ -138,7 +153,7 @@ def _better(first: Assessment, mended: Assessment | None) -> Assessment:
 
 
 def _judged(contract: Contract, drafts: Sequence[Assessment], overrides: Overrides, now: datetime) -> list[Assessment]:
-    rows = {draft.ref.doc_id: batches.document_row(draft) for draft in drafts if draft.decision is UNDECIDED}
+    rows = {draft.ref.doc_id: _judged_row(draft) for draft in drafts if draft.decision is UNDECIDED}
     violations = row_violations(contract, list(rows.values()), now=now)
     return [
         _decided(contract, draft, violations.get(draft.ref.doc_id, ()), overrides, expires_at(contract, row, now))
@@ -146,6 +161,12 @@ def _judged(contract: Contract, drafts: Sequence[Assessment], overrides: Overrid
         else draft
         for draft in drafts
     ]
+
+
+def _judged_row(draft: Assessment) -> dict[str, Any]:
+    """Returns the row that rules are laid to: of a document with dropped parts, what is kept and no blanks."""
+    row = batches.document_row(draft)
+    return row if draft.whole is None or draft.document is None else row | {"text": lean(draft.document).text}
 
 
 def _decided(

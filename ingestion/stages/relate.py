@@ -168,8 +168,9 @@ def _related(
 
 
 def _decided_by_person(tx: Session, contract: str, standing: Mapping[str, DocumentState]) -> set[str]:
-    """Returns the standing documents about whose bytes a person decided."""
-    decided = decisions.overrides(tx, contract)
+    """Returns the standing documents about whose bytes a person decided; a split says nothing of their standing."""
+    found = decisions.overrides(tx, contract)
+    decided = {key for key, override in found.items() if override.outcome != decisions.SPLIT}
     return {doc_id for doc_id, state in standing.items() if (doc_id, state.judged_sha256) in decided}
 
 

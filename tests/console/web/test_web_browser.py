@@ -235,6 +235,8 @@ def _versions_are_accessible(browser: Any, site: Any) -> None:
             found += [f"{path} at {width} {scheme}: {words}" for words in _problems(browser, axe)]
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert found == []
+
+
 def test_an_index_is_asked_from_the_keyboard_and_two_versions_stand_side_by_side(browser: Any, site: Any) -> None:
     _sign_in(browser, site.url)
     _at(browser, "/corpus")
