@@ -40,7 +40,14 @@ class Pen:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters |= {"ago": ago, "whole": whole, "percent": percent, "day": day, "moment": moment}
+        self._templates.filters |= {
+            "ago": ago,
+            "whole": whole,
+            "percent": percent,
+            "day": day,
+            "moment": moment,
+            "lasting": lasting,
+        }
         self._templates.globals |= {"charts": charts, "static": _static}
 
     def page(self, request: Request, page: Page, view: View, person: Person, said: Any) -> HTMLResponse:
@@ -122,6 +129,11 @@ def ago(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "never"
     return span(now - at) if now > at else "now"
+
+
+def lasting(seconds: float) -> str:
+    """Returns how long something takes, in one unit, rounded up: a time that is left is never nothing."""
+    return span(timedelta(seconds=max(1.0, seconds + 0.5)))
 
 
 def span(length: timedelta) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.web.page import Action, Page
-from console.web.pages import corpus, document, documents, held, quarantine, source
+from console.web.pages import corpus, document, documents, held, quarantine, reembed, reembeds, source
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
@@ -12,6 +12,8 @@ PAGES: tuple[Page, ...] = (
     held.PAGE,
     documents.PAGE,
     document.PAGE,
+    reembeds.PAGE,
+    reembed.PAGE,
 )
 
-ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS)
+ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS, *reembed.ACTIONS)
