@@ -312,6 +312,11 @@ def read_table(handle: IO[bytes] | Path, columns: list[str] | None = None) -> pa
     return _filled(file.read(columns=stored), later, columns)
 
 
+def row_count(handle: IO[bytes] | Path) -> int:
+    """Returns how many rows a Parquet file has, reading its footer only."""
+    return int(pq.ParquetFile(handle).metadata.num_rows)
+
+
 def stream_rows(
     handle: IO[bytes] | Path, columns: list[str] | None = None, batch_rows: int = 1024
 ) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,18 @@ import logging
 from typing import Any
 
 from airflow.sdk import AssetAlias, Param, TriggerRule, dag, task
-from stemma_edge import EMBED_POOL, NOTHING_NEW, START, TASK_DEFAULTS, ReceiptJson, contract_param, index_asset, run_key
+from stemma_edge import (
+    EMBED_POOL,
+    NOTHING_NEW,
+    START,
+    TASK_DEFAULTS,
+    ReceiptJson,
+    contract_param,
+    index_asset,
+    opened_as,
+    run_key,
+    triggered_by,
+)
 
 LOG = logging.getLogger("stemma.reembed")
 
@@ -55,6 +66,7 @@ RATE = r"^[0-9]+(\.[0-9]+)? ?((chunks|tokens)(/s)?)?$"
             minimum=1,
             description="Small segments are worked on together until a group has about so many chunks.",
         ),
+        "reason": Param(default=None, type=["null", "string"], description="Why; it goes into the audit log."),
         "price_per_million_tokens": Param(
             default=None, type=["null", "number"], minimum=0, description="For the estimate, where a model costs money."
         ),
@@ -69,11 +81,11 @@ def corpus_reembed() -> None:
     @task
     def begin(*, params: dict[str, Any]) -> ReceiptJson:
         """Opens the re-embed: from now on new documents go to both models."""
-        from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
         options = {key: params[key] for key in ("model", "mode")}
-        return reembed.begin(open_runtime(), params["contract"], run_key(), **options).to_json()
+        options["reason"] = params["reason"] or ""
+        return reembed.begin(opened_as(triggered_by()), params["contract"], run_key(), **options).to_json()
 
     @task
     def estimate(*, params: dict[str, Any]) -> ReceiptJson:
@@ -110,11 +122,11 @@ def corpus_reembed() -> None:
     @task(pool=EMBED_POOL, outlets=[INDEX], trigger_rule=TriggerRule.NONE_FAILED)
     def release(*, params: dict[str, Any], outlet_events: Any) -> ReceiptJson:
         """Publishes a version in the new space."""
-        from ingestion.runtime import open_runtime
         from ingestion.stages import reembed
 
         options = {key: params[key] for key in ("model", "mode", "rate")}
-        receipt = reembed.cut_over(open_runtime(), params["contract"], run_key(), **options)
+        options["reason"] = params["reason"] or ""
+        receipt = reembed.cut_over(opened_as(triggered_by()), params["contract"], run_key(), **options)
         if receipt.figures["status"] not in NOTHING_NEW:
             extra = {"alias": ALIASES[params["mode"]], **receipt.figures}
             outlet_events[INDEX].add(index_asset(params["contract"]), extra=extra)

@@ -193,6 +193,19 @@ def run_key() -> str:
     return _run_key(context["dag"].dag_id, context["dag_run"].run_id)
 
 
+def triggered_by() -> str:
+    """Returns who triggered this run by hand, as Airflow knows them; empty where Airflow does not say."""
+    return str(getattr(get_current_context()["dag_run"], "triggering_user_name", None) or "")
+
+
+def opened_as(actor: str) -> Any:
+    """Opens the project under the name of a person, who stands in the audit log; under its own for an empty one."""
+    from corpus.settings import load_settings  # noqa: PLC0415 - the DAG processor reads this file every few seconds
+    from ingestion.runtime import open_runtime  # noqa: PLC0415 - as above
+
+    return open_runtime(load_settings(**({"actor": actor} if actor else {})))
+
+
 def _run_key(dag_id: str, run_id: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dag_id}.{run_id}")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 
@@ -90,6 +91,35 @@ def saved_digests(store: Store, space: str, segment_id: str) -> set[str]:
     if segment_id not in unfinished(store, space):
         return set()
     return {digest for part in parts(store, space, segment_id) for digest in part.digests}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """How much one part holds.
+
+    Attributes:
+        texts: Texts with vectors.
+        at: When it was written.
+    """
+
+    texts: int
+    at: datetime
+
+
+def saved(store: Store, space: str, segment_id: str) -> list[Saved]:
+    """Returns how much the parts of a segment hold, without reading a vector; one that is gone by then is left out."""
+    found = []
+    folder = _folder(space, segment_id)
+    for name in store.names(folder):
+        try:
+            at = store.modified_at(f"{folder}/{name}")
+            with store.open(f"{folder}/{name}") as handle:
+                texts = batches.row_count(handle)
+        except (OSError, ValueError):
+            continue
+        if at is not None:
+            found.append(Saved(texts=texts, at=at))
+    return found
 
 
 def discard(store: Store, space: str, segment_id: str) -> None:

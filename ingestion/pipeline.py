@@ -103,6 +103,7 @@ def reembed(
     model: str | None = None,
     mode: Literal["cutover", "shadow"] = "cutover",
     rate: str | None = None,
+    reason: str = "",
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Re-embeds the stored segments of a contract and releases them as a new version.
@@ -113,6 +114,7 @@ def reembed(
         model: Target embedder; None takes the one that the contract declares.
         mode: `cutover` moves the alias `live`; `shadow` moves only the alias `shadow`.
         rate: Limit such as `50 chunks/s` or `20000 tokens/s`; None for none.
+        reason: Why, for the audit log.
         progress: Told how far the whole work is.
 
     Returns:
@@ -127,7 +129,7 @@ def reembed(
     run_id = new_run_id()
     begin(runtime, "reembed", contract_name, run_id)
     with _closing(runtime, run_id):
-        reembedding.begin(runtime, contract_name, run_id, model=model, mode=mode)
+        reembedding.begin(runtime, contract_name, run_id, model=model, mode=mode, reason=reason)
         ahead = int(reembedding.estimate(runtime, contract_name, model).figures["distinct_texts"])
         whole = Whole(progress, "embedding", ahead)
         receipts = [
@@ -136,7 +138,7 @@ def reembed(
         ]
         progress.done()
         released = reembedding.cut_over(
-            runtime, contract_name, run_id, model=model, mode=mode, rate=rate, progress=progress
+            runtime, contract_name, run_id, model=model, mode=mode, rate=rate, reason=reason, progress=progress
         )
     summed = {name: sum(float(receipt.figures[name]) for receipt in receipts) for name in _SUMMED}
     figures = {name: round(value, 3) if name == "embed_seconds" else int(value) for name, value in summed.items()}

@@ -36,6 +36,7 @@ PriceOption = Annotated[
         help="With --estimate: price of a million tokens; default: what the endpoint of a remote model declares.",
     ),
 ]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
 AbandonOption = Annotated[
     bool, typer.Option("--abandon", help="Give up a re-embed that is under way; vectors that are there stay.")
 ]
@@ -53,7 +54,7 @@ def register(app: typer.Typer) -> None:
     command(app, "reembed", examples=examples)(reembed)
 
 
-def reembed(
+def reembed(  # noqa: PLR0913, PLR0917 - a parameter is an option
     session: Session,
     name: NameArgument,
     model: ModelOption = None,
@@ -61,6 +62,7 @@ def reembed(
     estimate: EstimateOption = False,  # noqa: FBT002 - a flag of the command line
     rate: RateOption = None,
     price: PriceOption = None,
+    reason: ReasonOption = "",
     abandon: AbandonOption = False,  # noqa: FBT002
 ) -> Result:
     """Embed stored chunks with another model.
@@ -74,12 +76,14 @@ def reembed(
         from ingestion.stages import reembed as stage  # noqa: PLC0415 - help must not load the stages
 
         if abandon:
-            return Result(data=stage.abandon(runtime, name, model=model).to_json(), view=render.receipt)
+            return Result(data=stage.abandon(runtime, name, model=model, reason=reason).to_json(), view=render.receipt)
         data = stage.estimate(runtime, name, model=model, rate=rate, price_per_million_tokens=price).to_json()
         return Result(data={**data, "next": _again(name, model, mode, rate)}, view=render.receipt)
     from ingestion import pipeline  # noqa: PLC0415
 
-    receipt = pipeline.reembed(runtime, name, model=model, mode=mode, rate=rate, progress=session.progress())
+    receipt = pipeline.reembed(
+        runtime, name, model=model, mode=mode, rate=rate, reason=reason, progress=session.progress()
+    )
     status, target = str(receipt.figures["status"]), model or runtime.contract(name).embedder.model
     return Result(data={**receipt.to_json(), "next": _follow(name, status, target, mode)}, view=render.receipt)
 

@@ -11,7 +11,7 @@ import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
@@ -27,6 +27,8 @@ LEAST_TOKEN = 16
 _LONGEST_NAME = 120
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Right: TypeAlias = Literal["read", "write"]
+"""What is asked for: to see what a contract holds, or to decide about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +53,27 @@ class Access(Protocol):
     """What cookies and forms are signed with."""
     signs_in: bool
     """Whether there is a page to sign in on."""
+    how: str
+    """How one gets in, for somebody who is not."""
 
     def person(self, request: Request) -> Person | None:
         """Returns who asks; None for nobody."""
         ...
 
+    def may(self, request: Request, right: Right, contract: str) -> bool:
+        """Whether who asks has a right on a contract, or on all of them where none is named."""
+        ...
 
-class TokenAccess:
+
+class Trusting:
+    """Lets everybody who is in read and decide: who may come in is decided elsewhere."""
+
+    def may(self, _request: Request, _right: Right, _contract: str) -> bool:
+        """Says yes."""
+        return True
+
+
+class TokenAccess(Trusting):
     """Everybody who knows one token, under the name that they give when they sign in.
 
     Args:
@@ -68,6 +84,7 @@ class TokenAccess:
     """
 
     signs_in = True
+    how = "Sign in on a page first, or send Authorization: Bearer TOKEN."
 
     def __init__(self, token: str) -> None:
         if len(token) < LEAST_TOKEN:
@@ -103,7 +120,7 @@ class TokenAccess:
         return Person(name=str(name), session=str(session), fixed=False)
 
 
-class ProxyAccess:
+class ProxyAccess(Trusting):
     """Whoever a trusted reverse proxy names in a header.
 
     Args:
@@ -115,6 +132,7 @@ class ProxyAccess:
     """
 
     signs_in = False
+    how = "The reverse proxy in front of this console names nobody. Open it through the proxy, and sign in there."
 
     def __init__(self, header: str, peers: Sequence[str]) -> None:
         self._header = header

@@ -35,7 +35,9 @@ from starlette.staticfiles import StaticFiles
 
 from console.web import problems, routes
 from console.web.access import Access
+from console.web.background import Processes
 from console.web.headers import Guarded
+from console.web.launching import Launcher
 from console.web.pages.listed import ACTIONS, PAGES
 from console.web.templating import Pen
 from ingestion.runtime import Runtime
@@ -43,13 +45,14 @@ from ingestion.runtime import Runtime
 STATIC = Path(__file__).with_name("static")
 
 
-def create_app(runtime: Runtime, access: Access, *, framed: bool = False) -> FastAPI:
+def create_app(runtime: Runtime, access: Access, *, framed: bool = False, launcher: Launcher | None = None) -> FastAPI:
     """Makes the application; it starts nothing.
 
     Args:
         runtime: The open project, shared by all requests.
         access: Who may come in, and under which name.
         framed: Whether a page of the same origin may show it in a frame, as Airflow's does.
+        launcher: Where long work runs; None for processes of this machine.
     """
     app = FastAPI(
         title="Stemma console",
@@ -60,6 +63,7 @@ def create_app(runtime: Runtime, access: Access, *, framed: bool = False) -> Fas
         openapi_url=None,  # `routes` serves it to those who are signed in
     )
     app.state.runtime, app.state.access, app.state.pen = runtime, access, Pen(PAGES)
+    app.state.launcher = launcher or Processes(runtime.settings)
     router = APIRouter()
     for page in PAGES:
         routes.add_page(router, page)

@@ -26,3 +26,14 @@ class Missing(Refused):
 
     def __init__(self, words: str) -> None:
         super().__init__(404, "Not found", words)
+
+
+class Forbidden(Refused):
+    """Something that this person may not see or do.
+
+    Args:
+        words: What, and who can change that.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(403, "This is not yours to do", words)

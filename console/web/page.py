@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from console.web.access import Person
+from console.web.launching import Work
 from ingestion.runtime import Runtime
 
 PER_PAGE = 50
@@ -94,11 +95,18 @@ class Visit:
         runtime: The project.
         person: Who asks.
         now: When, aware UTC.
+        work: Starts what takes longer than a request, and says how it goes.
     """
 
     runtime: Runtime
     person: Person
     now: datetime
+    work: Work
+
+    @property
+    def acting(self) -> Runtime:
+        """The project under the name of this person, for what writes its actor by itself."""
+        return replace(self.runtime, settings=self.runtime.settings.model_copy(update={"actor": self.person.name}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

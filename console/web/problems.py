@@ -54,11 +54,7 @@ def _sign_in(request: Request, _error: Exception) -> Response:
     if access.signs_in and not _wants_json(request) and request.method == "GET":
         goal = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{link_of(request)(entrance.PATH)}?{urlencode({'next': goal})}", status_code=303)
-    if access.signs_in:
-        words = "Sign in on a page first, or send Authorization: Bearer TOKEN."
-    else:
-        words = "The reverse proxy in front of this console names nobody. Open it through the proxy, and sign in there."
-    return _answer(request, Problem(title="Sign in first", status=401, detail=words))
+    return _answer(request, Problem(title="Sign in first", status=401, detail=access.how))
 
 
 def _refused(request: Request, error: Exception) -> Response:

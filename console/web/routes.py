@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from console.web import entrance, forms
-from console.web.access import Access, Person
-from console.web.failures import Refused
+from console.web.access import Access, Person, Right
+from console.web.failures import Forbidden, Refused
 from console.web.page import Action, Done, Page, Visit
 from console.web.templating import Pen, link_of
 from corpus.errors import StemmaError
@@ -85,6 +85,20 @@ def require_person(request: Request) -> Person:
     return person
 
 
+def require_right(request: Request, right: Right, asked_for: BaseModel) -> None:
+    """Refuses who may not do this: on the contract that a query or a form names, or on all where it names none.
+
+    Raises:
+        Forbidden: They may not.
+    """
+    access: Access = request.app.state.access
+    contract = str(getattr(asked_for, "contract", "") or "")
+    if not access.may(request, right, contract):
+        what = f"contract {contract!r}" if contract else "all contracts"
+        word = {"read": "see", "write": "decide about"}[right]
+        raise Forbidden(f"You may not {word} {what}. Whoever gives out rights in Airflow can change that.")
+
+
 def _first(request: Request) -> Response:
     require_person(request)
     return RedirectResponse(link_of(request)("/corpus"), status_code=303)
@@ -94,6 +108,7 @@ def _html(page: Page) -> Endpoint:
     def endpoint(request: Request) -> Response:
         person = require_person(request)
         query = asked(page.query, dict(request.query_params))
+        require_right(request, "read", query)
         view = page.load(_visit(request, person), query)
         pen: Pen = request.app.state.pen
         said = entrance.said(request)
@@ -107,7 +122,9 @@ def _html(page: Page) -> Endpoint:
 
 def _twin(page: Page) -> Endpoint:
     def endpoint(request: Request, query: BaseModel) -> Response:
-        view = page.load(_visit(request, require_person(request)), query)
+        person = require_person(request)
+        require_right(request, "read", query)
+        view = page.load(_visit(request, person), query)
         return Response(view.model_dump_json(indent=2), media_type="application/json")
 
     # FastAPI reads the query's fields, for the schema, out of the signature.
@@ -146,8 +163,16 @@ def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
         person = require_person(request)
         fields = await forms.read_form(request)
         forms.require_ours(request, request.app.state.access, person, fields.get("csrf", ""))
+
+        def act() -> Done:
+            form = asked(action.form, fields)
+            require_right(request, "write", form)
+            return action.do(_visit(request, person), form)
+
         try:
-            done = await run_in_threadpool(action.do, _visit(request, person), asked(action.form, fields))
+            done = await run_in_threadpool(act)
+        except Forbidden:
+            raise
         except (StemmaError, Refused) as error:
             words = error.words if isinstance(error, Refused) else f"{error}"
             query = {name: fields[name] for name in action.back_query if fields.get(name)}
@@ -171,4 +196,5 @@ def asked(model: type[BaseModel], values: dict[str, str]) -> Any:
 
 
 def _visit(request: Request, person: Person) -> Visit:
-    return Visit(runtime=request.app.state.runtime, person=person, now=utc_now())
+    state = request.app.state
+    return Visit(runtime=state.runtime, person=person, now=utc_now(), work=state.launcher.of(request))

@@ -43,7 +43,7 @@ class Pen:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"ago": ago, "whole": whole, "percent": percent, "day": day, "moment": moment}
-        self._templates.filters |= {"begun": begun, "unwrapped": unwrapped}
+        self._templates.filters |= {"begun": begun, "lasting": lasting, "unwrapped": unwrapped}
         self._templates.globals |= {"charts": charts, "curves": curves, "drifts": drifts, "static": _static}
 
     def page(self, request: Request, page: Page, view: View, person: Person, said: Any) -> HTMLResponse:
@@ -135,6 +135,11 @@ def ago(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "never"
     return span(now - at) if now > at else "now"
+
+
+def lasting(seconds: float) -> str:
+    """Returns how long something takes, in one unit, rounded up: a time that is left is never nothing."""
+    return span(timedelta(seconds=max(1.0, seconds + 0.5)))
 
 
 def span(length: timedelta) -> str:

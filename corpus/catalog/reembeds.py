@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
-from corpus.catalog.tables import REEMBED_STATES, EmbedRateRow, ReembedRow
+from corpus.catalog.tables import REEMBED_STATES, AliasRow, EmbedRateRow, ReembedRow, VersionRow
 from corpus.types import utc_now
 
 _KEY = ("contract", "embedder_fingerprint")
@@ -103,6 +103,30 @@ def running(tx: Session, contract: str) -> tuple[ReembedRecord, ...]:
     )
     ordered = statement.order_by(ReembedRow.started_at, ReembedRow.embedder_fingerprint)
     return tuple(rows.read(tx, ReembedRecord, ordered))
+
+
+def of_contract(tx: Session, contract: str) -> tuple[ReembedRecord, ...]:
+    """Returns every re-embed of a contract: those under way first, then the newest first."""
+    statement = select(*rows.columns(ReembedRow, ReembedRecord)).where(ReembedRow.contract == contract)
+    over = case((ReembedRow.state == "running", 0), else_=1)
+    ordered = statement.order_by(over, ReembedRow.started_at.desc(), ReembedRow.embedder_fingerprint)
+    return tuple(rows.read(tx, ReembedRecord, ordered))
+
+
+def under_way(tx: Session) -> dict[str, int]:
+    """Returns how many re-embeds are under way, by contract."""
+    statement = select(ReembedRow.contract, func.count()).where(ReembedRow.state == "running")
+    return {row[0]: row[1] for row in tx.execute(statement.group_by(ReembedRow.contract))}
+
+
+def served_models(tx: Session, alias: str = "live") -> dict[str, tuple[int, str]]:
+    """Returns the version that an alias points to and the name of its model, by index."""
+    model = VersionRow.manifest["fingerprints"]["embedder"]["parts"]["model"].label("model")
+    statement = select(VersionRow.name, VersionRow.number, model).join(
+        AliasRow, and_(AliasRow.name == VersionRow.name, AliasRow.number == VersionRow.number)
+    )
+    found = tx.execute(statement.where(AliasRow.alias == alias))
+    return {name: (number, str(said or "")) for name, number, said in found}
 
 
 def end(tx: Session, contract: str, embedder_fingerprint: str, *, state: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import Select, and_, delete, exists, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -41,6 +42,56 @@ def without_vectors(tx: Session, contract: str, embedder_fingerprint: str) -> tu
         VectorsRow.segment_id == SegmentRow.segment_id, VectorsRow.embedder_fingerprint == embedder_fingerprint
     )
     return _ordered(tx, _live(contract).where(~embedded, SegmentRow.chunks > 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How far the live segments of a contract are in one space, by segments that have all their vectors.
+
+    Attributes:
+        segments: Live segments with chunks.
+        chunks: Chunks in them.
+        chunks_done: Chunks of those that have vectors there.
+        since: Chunks of those that got theirs since a time.
+        last_at: When one last did; None where none has.
+        pending: Ids of those that have none, oldest first.
+    """
+
+    segments: int
+    chunks: int
+    chunks_done: int
+    since: int
+    last_at: datetime | None
+    pending: tuple[str, ...]
+
+
+def extent(tx: Session, contract: str, embedder_fingerprint: str, *, since: datetime) -> Extent:
+    """Returns how far a contract is in a space.
+
+    Args:
+        tx: The transaction.
+        contract: The contract.
+        embedder_fingerprint: The space.
+        since: Of when on vectors count as new.
+    """
+    holding = select(DocumentRow.segment_id).where(DocumentRow.contract == contract, DocumentRow.state == "active")
+    made = and_(VectorsRow.segment_id == SegmentRow.segment_id, VectorsRow.embedder_fingerprint == embedder_fingerprint)
+    statement = (
+        select(SegmentRow.segment_id, SegmentRow.chunks, VectorsRow.created_at)
+        .outerjoin(VectorsRow, made)
+        .where(SegmentRow.contract == contract, SegmentRow.chunks > 0, SegmentRow.segment_id.in_(holding))
+        .order_by(SegmentRow.id)
+    )
+    found = list(tx.execute(statement))
+    done = [(chunks, at) for _, chunks, at in found if at is not None]
+    return Extent(
+        segments=len(found),
+        chunks=sum(chunks for _, chunks, _ in found),
+        chunks_done=sum(chunks for chunks, _ in done),
+        since=sum(chunks for chunks, at in done if at >= since),
+        last_at=max((at for _, at in done), default=None),
+        pending=tuple(segment for segment, _, at in found if at is None),
+    )
 
 
 def _all() -> Select[Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from sqlalchemy.orm import Session
+
 from corpus.catalog import audit, contracts, embedders, reembeds, runs, segments, versions
 from corpus.catalog.records import EmbedderRecord, SegmentRecord
 from corpus.catalog.reembeds import ReembedRecord
@@ -118,12 +120,11 @@ def _under_way(runtime: Runtime, contract_name: str, space: str) -> dict[str, st
     return {"under_way_since": moving.started_at.isoformat()} if moving is not None and running else {}
 
 
-def begin(runtime: Runtime, contract_name: str, run_id: str, *, model: str | None = None, mode: Mode) -> Receipt:
-    """Opens a re-embed, or goes on with the one that is under way: from now on new documents go to both spaces.
+def require_declared(runtime: Runtime, contract_name: str, model: str | None, mode: Mode) -> None:
+    """Refuses a cut-over to a model that the contract does not declare.
 
     Raises:
-        ConfigurationError: A cut-over to a model that the contract does not declare.
-        FingerprintMismatch: The model changed behind its name.
+        ConfigurationError: It does not.
     """
     contract = runtime.contract(contract_name)
     if mode == "cutover" and model not in (None, contract.embedder.model):
@@ -131,8 +132,25 @@ def begin(runtime: Runtime, contract_name: str, run_id: str, *, model: str | Non
             f"contract {contract_name!r} declares the model {contract.embedder.model!r}, not {model!r}: the next "
             "ingest would be refused. Change the contract first, or try the model with mode shadow."
         )
+
+
+def begin(
+    runtime: Runtime, contract_name: str, run_id: str, *, model: str | None = None, mode: Mode, reason: str = ""
+) -> Receipt:
+    """Opens a re-embed, or goes on with the one that is under way: from now on new documents go to both spaces.
+
+    Who opened it, and why, is in the audit log; who goes on with it, where a reason is given.
+
+    Raises:
+        ConfigurationError: A cut-over to a model that the contract does not declare.
+        FingerprintMismatch: The model changed behind its name.
+    """
+    require_declared(runtime, contract_name, model, mode)
     space = target(runtime, contract_name, model)
     with runtime.catalog.transaction() as tx:
+        standing = reembeds.get(tx, contract_name, space.fingerprint)
+        if reason or standing is None or standing.state != "running":
+            _note(tx, runtime, "reembed.begin", contract_name, space, mode=mode, reason=reason)
         runs.start(tx, run_id=run_id, contract=contract_name, kind="reembed", actor=runtime.settings.actor)
         moving = reembeds.begin(
             tx,
@@ -153,10 +171,24 @@ def begin(runtime: Runtime, contract_name: str, run_id: str, *, model: str | Non
     )
 
 
-def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -> Receipt:
+def _note(
+    tx: Session, runtime: Runtime, action: str, contract_name: str, space: EmbedderRecord, *, mode: Mode, reason: str
+) -> None:
+    detail = {"model": space.model, "embedder": space.fingerprint, "mode": mode}
+    given = {"reason": reason} if reason else {}
+    audit.append(tx, actor=runtime.settings.actor, action=action, subject=contract_name, detail=detail | given)
+
+
+def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None, reason: str = "") -> Receipt:
     """Gives up a re-embed that is under way: new documents go to one space again. Vectors that are there stay.
 
     It is found by the name of its model, which need not be there any more.
+
+    Args:
+        runtime: The project.
+        contract_name: Name of the contract.
+        model: Name of the model; None takes the contract's.
+        reason: Why, for the audit log.
 
     Raises:
         ConfigurationError: None is under way into that model.
@@ -175,7 +207,8 @@ def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None) -
             actor=runtime.settings.actor,
             action="reembed.abandon",
             subject=contract_name,
-            detail={"model": moving.model, "embedder": moving.embedder_fingerprint},
+            detail={"model": moving.model, "embedder": moving.embedder_fingerprint}
+            | ({"reason": reason} if reason else {}),
         )
     return Receipt(
         stage="abandon",
@@ -289,6 +322,7 @@ def cut_over(
     model: str | None = None,
     mode: Mode = "cutover",
     rate: str | None = None,
+    reason: str = "",
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Releases the re-embedded segments: `live` moves in mode `cutover`, only `shadow` in mode `shadow`.
@@ -304,6 +338,7 @@ def cut_over(
         model: The target; None takes the contract's.
         mode: Which alias moves.
         rate: Limit for what slipped through, as of `embed_segments`.
+        reason: Why, for the audit log.
         progress: Told which step is at work.
 
     Raises:
@@ -316,7 +351,8 @@ def cut_over(
     contract, space = runtime.contract(contract_name), target(runtime, contract_name, model)
     caught_up = _catch_up(runtime, contract_name, run_id, model=model, rate=rate, progress=progress)
     alias = ALIASES[mode]
-    receipt = release.release(runtime, contract_name, run_id, alias=alias, model=space.model, progress=progress)
+    options: dict[str, Any] = {"alias": alias, "model": space.model, "reason": reason, "progress": progress}
+    receipt = release.release(runtime, contract_name, run_id, **options)
     figures: dict[str, Any] = {**receipt.figures, **({"caught_up": caught_up} if caught_up else {})}
     with runtime.catalog.transaction() as tx:
         contracts.register(

@@ -16,6 +16,8 @@ from console.web.pages import (
     index,
     quarantine,
     query,
+    reembed,
+    reembeds,
     run,
     source,
     version,
@@ -36,6 +38,14 @@ PAGES: tuple[Page, ...] = (
     change.PAGE,
     run.PAGE,
     query.PAGE,
+    reembeds.PAGE,
+    reembed.PAGE,
 )
 
-ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *document.ACTIONS, *index.ACTIONS, *releasing.ACTIONS)
+ACTIONS: tuple[Action, ...] = (
+    *held.ACTIONS,
+    *document.ACTIONS,
+    *index.ACTIONS,
+    *releasing.ACTIONS,
+    *reembed.ACTIONS,
+)

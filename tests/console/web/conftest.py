@@ -19,6 +19,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
 from console.cli.main import QUIET, main
 
@@ -309,3 +312,24 @@ def own(home: Project, tmp_path: Path) -> Iterator[Site]:
 def serve() -> Any:
     """The way to run a console with other settings."""
     return serving
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium with the driver of the same package; nothing is downloaded."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    options = Options()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--window-size=1280,900",
+    ):
+        options.add_argument(argument)
+    found = webdriver.Chrome(options=options, service=Service(driver))
+    yield found
+    found.quit()
