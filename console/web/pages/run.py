@@ -206,7 +206,7 @@ def _plots(report: Mapping[str, Any]) -> list[Plot]:
                 bins=[Bin(label=item.label, now=item.now, before=item.before) for item in kept],
                 more=len(plot.bins) - len(kept),
                 words=plot.words,
-                level=plot.level,  # type: ignore[arg-type] - `console.reports.shown` has it as text
+                level=plot.level,  # type: ignore[arg-type]  # `console.reports.shown` has it as text
             )
         )
     return found
