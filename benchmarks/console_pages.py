@@ -4,9 +4,10 @@ Usage: console_pages.py [--documents N] [--held N] [--rounds N] [--json]
 
 A small project is ingested for real. Its catalog rows (documents, decisions, revisions, runs, versions with their
 manifests) are then copied under other ids until there are as many as asked for; parquet files are not copied, so a
-document's page is asked of a document that is stored. Each page is asked in turn, `--rounds` times, after two rounds
-that are not counted. Processor time is that of the server, in steps of 10 ms, as a mean. The goal is 200 ms at the 95th
-percentile; the exit status is 1 where a page misses it.
+document's page is asked of a document that is stored. A second source gets 200 versions, each signed and in a folder
+of its own, with moves, measurements and checks of canaries as 200 releases leave them. Each page is asked in turn,
+`--rounds` times, after two rounds that are not counted. Processor time is that of the server, in steps of 10 ms, as a
+mean. The goal is 200 ms at the 95th percentile; the exit status is 1 where a page misses it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,13 +33,25 @@ import psutil
 from sqlalchemy import insert, select, text
 
 from console.cli.main import main as stemma
+from corpus.catalog import canaries, contamination, evaluations, versions
+from corpus.catalog.records import VersionRecord
 from corpus.catalog.tables import Base, DecisionRow, DocumentRow, RevisionRow, RunRow, VersionRow
 from corpus.settings import load_settings
+from index.layout import version_path
+from index.manifest import Manifest
+from index.release import seal, version_record
+from index.signing import Signer, load_signer
 from ingestion.runtime import Runtime, open_runtime
 
 NAME, TOKEN, GOAL_MS = "handbook", "token-of-the-benchmark-0123", 200.0
+LEDGER, VERSIONS = "ledger", 200
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = "---\nversion: '1'\nlast_validated_date: 2026-11-01\n---\n# {title}\n\n{body}\n"
+STATEMENT = """    - id: item-{number}
+      question: How is account {number} kept?
+      customProperties:
+        - {{property: evidence, value: [{{document: accounts.md}}]}}
+"""
 BODY = "The {title} page says how parcels of kind {title} are sent, who answers for them, and how long that takes."
 PAGES = {
     "corpus": "/corpus",
@@ -49,6 +64,10 @@ PAGES = {
     "documents, last page": f"/documents?contract={NAME}&page=99999",
     "documents, search": f"/documents?contract={NAME}&q=099",
     "document": f"/document?contract={NAME}&id=shipping.md",
+    "index": f"/index?contract={LEDGER}",
+    "index, last page": f"/index?contract={LEDGER}&page=99999",
+    "version": f"/version?contract={LEDGER}&number=150",
+    "difference": f"/diff?contract={LEDGER}&from=1&to=2",
 }
 
 
@@ -64,8 +83,10 @@ def prepare(folder: Path, documents: int, held: int) -> None:
         stemma(["init", *place])
         stemma(["contract", "new", NAME, "--path", "docs/**/*.md", "--model", "wordllama-256", *place])
         stemma(["ingest", NAME, *place])
+        _history(folder, *place)
     runtime = open_runtime(load_settings(folder))
     _multiply(runtime, documents, held)
+    _releases(runtime)
     runtime.catalog.close()
 
 
@@ -84,6 +105,59 @@ def _multiply(runtime: Runtime, documents: int, held: int) -> None:
         tx.execute(insert(VersionRow), [{**version, "number": number, "state": "retired"} for number in range(2, 200)])
     with runtime.catalog.transaction() as tx:
         tx.execute(text("ANALYZE"))
+
+
+def _history(folder: Path, *place: str) -> None:
+    """Ingests a source twice, with golden questions, and measures it."""
+    (folder / "ledger").mkdir()
+    for title in ("accounts", "invoices", "payments"):
+        text = PAGE.format(title=title, body=BODY.format(title=title))
+        (folder / "ledger" / f"{title}.md").write_text(text, "utf-8")
+    stemma(["contract", "new", LEDGER, "--path", "ledger/**/*.md", "--model", "wordllama-256", *place])
+    path = folder / "contracts" / f"{LEDGER}.odcs.yaml"
+    items = "".join(STATEMENT.format(number=number) for number in range(30))
+    path.write_text(f"context:\n  verifiedStatements:\n{items}{path.read_text('utf-8')}", "utf-8")
+    stemma(["ingest", LEDGER, *place])
+    stemma(["index", "contamination", LEDGER, *place])
+    (folder / "ledger" / "payments.md").unlink()
+    stemma(["ingest", LEDGER, "--allow-shrink", "--reason", "for the benchmark", *place])
+
+
+def _releases(runtime: Runtime) -> None:
+    """Adds versions, each in a signed folder of its own, with what a release leaves beside it."""
+    signer = load_signer(runtime.settings.signing_key)
+    with runtime.catalog.transaction() as tx:
+        last = versions.require(tx, LEDGER, 2)
+        [measured, *_] = contamination.all_of(tx, LEDGER)
+        [evaluated] = evaluations.latest(tx, LEDGER, [2]).values()
+        [check, *_] = canaries.newest(tx, limit=1)
+        state = versions.alias(tx, LEDGER, "live")
+        for number in range(3, VERSIONS + 1):
+            record = _released(runtime, last, number, signer)
+            versions.add(tx, record)
+            at = record.created_at
+            contamination.add(tx, replace(measured, number=number, measured_at=at))
+            evaluations.add(tx, replace(evaluated, number=number, measured_at=at))
+            canaries.add(tx, replace(check, check_id=f"{check.check_id}-{number}", checked_at=at))
+            state = versions.move_alias(
+                tx,
+                name=LEDGER,
+                alias="live",
+                number=number,
+                expected_generation=state.generation if state else None,
+                actor="benchmark",
+                reason=f"release {number}",
+            )
+
+
+def _released(runtime: Runtime, last: VersionRecord, number: int, signer: Signer) -> VersionRecord:
+    """Returns the row of a version whose folder is a copy of another one, with a signed manifest of its own."""
+    at = last.created_at + timedelta(minutes=number)
+    manifest = replace(Manifest.from_json(last.manifest), number=number, previous=number - 1, created_at=at)
+    source, target = (Path(runtime.store.path(version_path(LEDGER, which))) for which in (last.number, number))
+    shutil.copytree(source, target)
+    digest = seal(target, manifest, signer, aliases_signed=True)
+    return version_record(manifest, digest, "released")
 
 
 def _copied(runtime: Runtime, table: type[Base], doc_id: str, prefix: str, number: int) -> None:

@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,18 @@ def setting(name: str, default: str, environ: Mapping[str, str] | None = None) -
 
 def _stub(path: Path) -> ContractStub | None:
     try:
-        text = path.read_text("utf-8")
+        return _stub_of(path, path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+@lru_cache(maxsize=256)
+def _stub_of(path: Path, text: str) -> ContractStub | None:
+    """Reads one contract, once per process and content: a page of the console asks for all of them."""
+    try:
         _refuse_deep(text)
         document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is the safe loader, in C
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None
     name = document.get("name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not _NAME.match(name):

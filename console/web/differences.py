@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from corpus.errors import ConfigurationError
 from corpus.types import utc_now
 from index import layout
 from index.diff import diff_versions
@@ -80,6 +81,11 @@ def difference_of(runtime: Runtime, name: str, before: int | str | None, after: 
     later = history.resolve("live" if after is None else after)
     earlier = history.before(later) if before is None else history.resolve(before)
     for record in (earlier, later):
+        if record.state == "retired":
+            raise ConfigurationError(
+                f"v{record.number:06d} of {name!r} was removed, so there is nothing left to compare. The page of the "
+                "index says which versions are kept."
+            )
         manifest_of(runtime, record)
     key = (runtime.store.url, name, earlier.manifest_sha256, later.manifest_sha256)
     return _worked_out(key, lambda: diff(runtime, name, earlier.number, later.number))

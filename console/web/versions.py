@@ -86,7 +86,9 @@ class VersionRow(View):
     failed: list[str] = Field(description="Gates that it failed.")
     approving: Approving | None = Field(description="Null where nobody has to approve it any more, or ever.")
     seal: Seal
-    follows: int | None = Field(description="Version that it followed when it was built.")
+    compare: int | None = Field(
+        description="What to compare it with: the version it followed, or the nearest older kept."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,21 @@ class Around:
         return has_served(number, self.moves, self.replaced)
 
 
-def row_of(version: VersionRecord, around: Around, seal: Seal) -> VersionRow:
+def comparable(version: VersionRecord, states: Mapping[int, str]) -> int | None:
+    """Returns the version that one is compared with: the one it followed, or the nearest older one that is kept.
+
+    Args:
+        version: The version.
+        states: Every version's number and state.
+    """
+    kept = [number for number, state in states.items() if number < version.number and state != "retired"]
+    if version.state == "retired" or not kept:
+        return None
+    followed = version.manifest.get("previous")
+    return int(followed) if followed in kept else max(kept)
+
+
+def row_of(version: VersionRecord, around: Around, seal: Seal, states: Mapping[int, str]) -> VersionRow:
     """Returns a version as the list shows it."""
     gates = gates_of(version.manifest)
     stage = around.stage(version)
@@ -144,7 +160,7 @@ def row_of(version: VersionRecord, around: Around, seal: Seal) -> VersionRow:
         failed=[gate.name for gate in gates if not gate.passed],
         approving=approving_of(version, around) if stage == "candidate" else None,
         seal=seal,
-        follows=version.manifest.get("previous"),
+        compare=comparable(version, states),
     )
 
 

@@ -94,7 +94,7 @@ def load(visit: Visit, query: Asked) -> Index:
         evaluated = timeline.evaluated(tx, name, _CURVE)
         checks = canaries.newest(tx, fingerprints=_spaces(tx, around), limit=_CHECKS)
     seals = seals_of(runtime, found, around.aliases.get(LIVE))
-    rows = [row_of(version, around, seals[version.number]) for version in found]
+    rows = [row_of(version, around, seals[version.number], states) for version in found]
     return Index(
         contract=name,
         contracts=list(names),

@@ -19,7 +19,7 @@ from console.web.page import OfContract, Page, View, Visit
 from console.web.pages.index import around_of
 from console.web.refused import refused_of
 from console.web.seals import Seal, seal_now
-from console.web.versions import LIVE, Around, GateTold
+from console.web.versions import LIVE, Around, GateTold, comparable
 from corpus.catalog import canaries, contamination, evaluations, timeline, versions
 from corpus.catalog.records import VersionRecord
 from corpus.errors import StemmaError
@@ -85,6 +85,7 @@ class Version(View):
     generation: int = Field(description="Moves of `live` so far: an action is refused where it moved since.")
     older: int | None = Field(description="The version before it in the list.")
     newer: int | None = Field(description="The version after it.")
+    compare: int | None = Field(description="Version to compare it with; null where none is kept.")
     gates: list[GateTold] = Field(description="Those that failed first.")
     documents: int
     chunks: int
@@ -143,6 +144,7 @@ def load(visit: Visit, query: Asked) -> Version:
         generation=pointed.generation if pointed else 0,
         older=listed[place + 1] if place + 1 < len(listed) else None,
         newer=listed[place - 1] if place else None,
+        compare=comparable(record, states),
         seal=seal_now(runtime, record),
         standing=standing,
         acts=_acts(number, around, noted),
@@ -204,6 +206,7 @@ def _refused(visit: Visit, query: Asked) -> Version:
         generation=pointed.generation if pointed else 0,
         older=None,
         newer=None,
+        compare=pointed.number if pointed else None,
         seal=None,
         standing=None,
         acts=[],
