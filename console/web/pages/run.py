@@ -207,7 +207,7 @@ def _plots(report: Mapping[str, Any]) -> list[Plot]:
                 bins=[Bin(label=item.label, now=item.now, before=item.before) for item in kept],
                 more=len(plot.bins) - len(kept),
                 words=plot.words,
-                level=cast(Level, plot.level),
+                level=cast("Level", plot.level),
             )
         )
     return found
