@@ -5,7 +5,9 @@ Usage: console_pages.py [--documents N] [--held N] [--rounds N] [--json]
 A small project is ingested for real. Its catalog rows (documents, decisions, revisions, runs, versions with their
 manifests) are then copied under other ids until there are as many as asked for; parquet files are not copied, so a
 document's page is asked of a document that is stored. A second source gets 200 versions, each signed and in a folder
-of its own, with moves, measurements and checks of canaries as 200 releases leave them. Each page is asked in turn,
+of its own, with moves, measurements and checks of canaries as 200 releases leave them. The last 40 runs have reports
+with profiles of as many documents as asked for. A query is asked of an index of three chunks: it shows what the page
+adds to a search. Each page is asked in turn,
 `--rounds` times, after two rounds that are not counted. Processor time is that of the server, in steps of 10 ms, as a
 mean. The goal is 200 ms at the 95th percentile; the exit status is 1 where a page misses it.
 """
@@ -29,18 +31,26 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import psutil
+import pyarrow as pa
 from sqlalchemy import insert, select, text
 
 from console.cli.main import main as stemma
+from contracts.drift.measure import profile_of
+from contracts.drift.profile import Baseline, Profile
+from contracts.drift.rule import overview
 from corpus.catalog import canaries, contamination, evaluations, versions
 from corpus.catalog.records import VersionRecord
 from corpus.catalog.tables import Base, DecisionRow, DocumentRow, RevisionRow, RunRow, VersionRow
+from corpus.ids import canonical_json
 from corpus.settings import load_settings
+from corpus.types import utc_now
 from index.layout import version_path
 from index.manifest import Manifest
 from index.release import seal, version_record
 from index.signing import Signer, load_signer
+from ingestion import reports
 from ingestion.runtime import Runtime, open_runtime
 
 NAME, TOKEN, GOAL_MS = "handbook", "token-of-the-benchmark-0123", 200.0
@@ -68,6 +78,12 @@ PAGES = {
     "index, last page": f"/index?contract={LEDGER}&page=99999",
     "version": f"/version?contract={LEDGER}&number=150",
     "difference": f"/diff?contract={LEDGER}&from=1&to=2",
+    "contracts": "/contracts",
+    "contract": f"/contract?contract={NAME}",
+    "run": f"/run?contract={NAME}",
+    "change, nothing pasted": f"/change?contract={NAME}",
+    "query, nothing asked": f"/query?contract={NAME}",
+    "query": f"/query?contract={NAME}&q=how+are+parcels+sent",
 }
 
 
@@ -105,6 +121,45 @@ def _multiply(runtime: Runtime, documents: int, held: int) -> None:
         tx.execute(insert(VersionRow), [{**version, "number": number, "state": "retired"} for number in range(2, 200)])
     with runtime.catalog.transaction() as tx:
         tx.execute(text("ANALYZE"))
+    _reported(runtime, run["run_id"], documents, held)
+
+
+def _reported(runtime: Runtime, run_id: str, documents: int, held: int) -> None:
+    """Leaves reports of the last runs, as a run over so many documents leaves them."""
+    report = reports.read(runtime, NAME, run_id)
+    now, before = (_profile(documents, seed) for seed in (1, 2))
+    baseline = Baseline(profile=before, run_id="run-00001", accepted_at=utc_now())
+    names = [f"held/{place // 100:04d}/{place:06d}.md" for place in range(held)]
+    rules = [
+        {**rule, "failing": names, "failing_count": held} if rule["name"] == "governance_fields" else rule
+        for rule in report["rules"]
+    ]
+    measured = {
+        "profile": now.to_json(),
+        "baseline": {"run_id": baseline.run_id, "accepted_at": utc_now().isoformat(), "profile": before.to_json()},
+        "drift": [item.to_json() for item in overview(now, baseline)],
+    }
+    for name in (run_id, *(f"run-{place:05d}" for place in range(1, 40))):
+        kept = {**report, **measured, "run_id": name, "documents": documents, "rules": rules}
+        runtime.store.replace(reports.path_of(NAME, name), canonical_json(kept))
+
+
+def _profile(documents: int, seed: int) -> Profile:
+    """Measures made-up documents by the code that measures real ones."""
+    random = np.random.default_rng(seed)
+    lengths, languages = random.lognormal(7, 1, documents).astype(int) + 1, ("en", "de", "fr", "it", "nl")
+    words = "x" * int(lengths.max())
+    columns: dict[str, list[Any]] = {
+        "doc_id": [f"kept/{place:06d}.md" for place in range(documents)],
+        "title": [words[: size % 80 + 5] for size in lengths],
+        "text": [words[:size] for size in lengths],
+        "size_bytes": lengths.tolist(),
+        "quality_score": random.beta(8, 2, documents).tolist(),
+        "language": [languages[place] for place in random.integers(0, 5, documents)],
+        "owner": [f"team-{place}" for place in random.integers(0, 300, documents)],
+        "last_validated_date": [f"2026-{place % 12 + 1:02d}-15" for place in random.integers(0, 12, documents)],
+    }
+    return profile_of(pa.table(columns).to_batches(max_chunksize=5_000), now=utc_now())
 
 
 def _history(folder: Path, *place: str) -> None:

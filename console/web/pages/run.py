@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from corpus.receipts import Counts
 from ingestion import reports
 from ingestion.runtime import Runtime
 
+Level: TypeAlias = Literal["", "stable", "shift", "change"]
 _MOST_FAILING = 50
 _MOST_BINS = 12
 _RUNS = 60
@@ -73,7 +74,7 @@ class Plot(View):
     bins: list[Bin] = Field(description="12 at the most, the largest ones where there are more.")
     more: int = Field(description="How many bins are left out.")
     words: str = Field(description="How far it is from the baseline; empty without one.")
-    level: Literal["", "stable", "shift", "change"] = Field(description="By the convention for PSI.")
+    level: Level = Field(description="By the convention for PSI.")
 
 
 class RunPage(View):
@@ -206,7 +207,7 @@ def _plots(report: Mapping[str, Any]) -> list[Plot]:
                 bins=[Bin(label=item.label, now=item.now, before=item.before) for item in kept],
                 more=len(plot.bins) - len(kept),
                 words=plot.words,
-                level=plot.level,  # type: ignore[arg-type]  # `console.reports.shown` has it as text
+                level=cast("Level", plot.level),
             )
         )
     return found

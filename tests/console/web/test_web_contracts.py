@@ -219,3 +219,21 @@ def test_a_form_of_another_site_cannot_try_a_change(told: Any, ines: Any) -> Non
     assert "<script>alert" not in shown.text
     large = {**form, "csrf": sealed, "yaml": "x" * 420_000}
     assert ines.post("/change?contract=drafts", data=large, headers={"origin": told.url}).status_code == 413
+
+
+def test_an_empty_project_says_how_to_begin(serve: Any, home: Any, tmp_path: Path) -> None:
+    project = type(home)(tmp_path / "empty")
+    project.folder.mkdir()
+    project("init")
+    for path in (project.folder / "contracts").glob("*.odcs.yaml"):
+        path.unlink()
+    with serve(project, console_token=TOKEN) as site, site.client() as client:
+        for path in ("/contracts", "/query"):
+            page = client.get(path)
+            assert page.status_code == 200
+            assert "No contract yet" in page.text
+            assert "stemma contract new handbook" in page.text
+        assert client.get("/contracts.json").json()["contracts"] == []
+        assert client.get("/query.json", params={"q": "anything"}).json()["sides"] == []
+        for path in ("/contract", "/run", "/change"):
+            assert client.get(path, params={"contract": "handbook"}).status_code == 404

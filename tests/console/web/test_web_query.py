@@ -161,7 +161,7 @@ def test_few_readers_are_kept_and_what_is_gone_is_closed() -> None:
     def opener(name: str) -> Any:
         def made() -> Open:
             opened.append(name)
-            return Open(reader=object(), embedder=object())  # type: ignore[arg-type] - never asked here
+            return Open(reader=object(), embedder=object())  # type: ignore[arg-type]
 
         return made
 
