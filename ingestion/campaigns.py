@@ -133,13 +133,13 @@ def _extent(runtime: Runtime, record: ReembedRecord, run: RunRecord | None, span
 
 def _pace(record: ReembedRecord, run: RunRecord | None, extent: Extent) -> tuple[float | None, float | None]:
     left = extent.chunks - extent.chunks_done
-    if record.state != "running" or not left or extent.sign is None:
+    if record.state != "running" or extent.sign is None:
         return None, None
     seconds = (extent.sign - _started(record, run)).total_seconds()
     if seconds < _LEAST_S or not extent.since:
         return None, None
     pace = extent.since / seconds
-    return pace, left / pace
+    return pace, left / pace if left else None
 
 
 def _phase(record: ReembedRecord, run: RunRecord | None, extent: Extent) -> Phase:
