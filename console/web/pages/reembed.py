@@ -235,9 +235,9 @@ def _ask(visit: Visit, form: Ask) -> Done:
     pair = pair_of(visit.runtime, form.contract)
     if pair is None:
         raise Refused(409, "Nothing to compare", "All versions are in one space.")
-    numbers = {"version": pair.after.number, "against": pair.before.number}
-    evaluation.run(visit.acting, form.contract, version=pair.before.number)
-    found = evaluation.run(visit.acting, form.contract, **numbers)
+    before, after = pair.before.number, pair.after.number
+    evaluation.run(visit.acting, form.contract, version=before)
+    found = evaluation.run(visit.acting, form.contract, version=after, against=before)
     return _done(form.contract, f"Both versions were asked {found.bound} golden questions.", "good")
 
 
