@@ -24,6 +24,10 @@ PAGES = (
     "/documents?contract=handbook",
     "/document?contract=handbook&id=refunds.md",
     "/document?contract=handbook&id=kettles.md&score=explained",
+    "/reembeds",
+    "/reembed?contract=handbook",
+    "/reembed?contract=handbook&model=all-MiniLM-L6-v2&rate=2+chunks/s&price=0.1",
+    "/reembed?contract=handbook&model=unknown",
 )
 """What is looked at by axe, at 390 px and in both schemes."""
 
