@@ -6,7 +6,7 @@ has embedded since it started, over the time of that. A killed process says noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -80,15 +80,15 @@ def campaigns(runtime: Runtime, contract: str) -> tuple[Campaign, ...]:
     """Returns every re-embed of a contract, those under way first, then the newest first."""
     with runtime.catalog.reading() as tx:
         found = reembeds.of_contract(tx, contract)
-        ran = {item.run_id: runs.get(tx, item.run_id) for item in found}
+        ran = runs.those(tx, [item.run_id for item in found])
         spans = {
             item.embedder_fingerprint: segments.extent(
-                tx, contract, item.embedder_fingerprint, since=_started(item, ran[item.run_id])
+                tx, contract, item.embedder_fingerprint, since=_started(item, ran.get(item.run_id))
             )
             for item in found
             if item.state == "running"
         }
-    return tuple(_campaign(runtime, item, ran[item.run_id], spans.get(item.embedder_fingerprint)) for item in found)
+    return tuple(_campaign(runtime, item, ran.get(item.run_id), spans.get(item.embedder_fingerprint)) for item in found)
 
 
 def _started(record: ReembedRecord, run: RunRecord | None) -> datetime:
@@ -133,13 +133,13 @@ def _extent(runtime: Runtime, record: ReembedRecord, run: RunRecord | None, span
 
 def _pace(record: ReembedRecord, run: RunRecord | None, extent: Extent) -> tuple[float | None, float | None]:
     left = extent.chunks - extent.chunks_done
-    if record.state != "running" or not left or extent.sign is None:
+    if record.state != "running" or extent.sign is None:
         return None, None
     seconds = (extent.sign - _started(record, run)).total_seconds()
     if seconds < _LEAST_S or not extent.since:
         return None, None
     pace = extent.since / seconds
-    return pace, left / pace
+    return pace, left / pace if left else None
 
 
 def _phase(record: ReembedRecord, run: RunRecord | None, extent: Extent) -> Phase:
@@ -184,19 +184,28 @@ def pair_of(runtime: Runtime, contract: str) -> Pair | None:
         The pair; None where all versions are of one space.
     """
     with runtime.catalog.reading() as tx:
-        known = sorted(versions.all_of(tx, contract), key=lambda item: item.number)
+        known = versions.spaces(tx, contract)
         aliases = {state.alias: state.number for state in versions.aliases(tx, contract)}
-    there = {item.number: item for item in known}
-    live = there.get(aliases.get("live", 0))
-    if live is None:
+        chosen = _chosen(known, aliases.get("live", 0))
+        if chosen is None:
+            return None
+        before, after = (versions.require(tx, contract, number) for number in chosen)
+    return Pair(before=before, after=after, alias=_pointing(aliases, after.number))
+
+
+def _chosen(known: Sequence[tuple[int, str, str]], live: int) -> tuple[int, int] | None:
+    space = next((fingerprint for number, _, fingerprint in known if number == live), None)
+    if space is None:
         return None
-    others = [item for item in known if item.embedder_fingerprint != live.embedder_fingerprint]
-    newer = [item for item in others if item.number > live.number and item.state != "retired"]
+    others = [(number, state) for number, state, fingerprint in known if fingerprint != space]
+    newer = [number for number, state in others if number > live and state != "retired"]
     if newer:
-        return Pair(before=live, after=newer[-1], alias=_pointing(aliases, newer[-1].number))
-    older = [item for item in others if item.number < live.number]
-    return Pair(before=older[-1], after=live, alias="live") if older else None
+        return live, newer[-1]
+    older = [number for number, _ in others if number < live]
+    return (older[-1], live) if older else None
 
 
 def _pointing(aliases: Mapping[str, int], number: int) -> str:
-    return next((alias for alias, at in sorted(aliases.items()) if at == number), "")
+    """Returns an alias that points to a version, `live` before any other; empty where none does."""
+    found = sorted(alias for alias, at in aliases.items() if at == number)
+    return "live" if "live" in found else next(iter(found), "")

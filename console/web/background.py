@@ -12,10 +12,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from dataclasses import dataclass
-from typing import IO, Literal
+from typing import Literal
 
 from starlette.requests import Request
 
@@ -29,11 +27,21 @@ _PATIENCE_S = 10.0
 """One batch of texts, and saving it."""
 
 
-@dataclass(slots=True)
 class _Child:
-    process: subprocess.Popen[bytes]
-    said: IO[bytes]
-    stopped: bool = False
+    """A process, what it printed, and a thread that waits for both."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process, self.stopped, self.said = process, False, b""
+        self.waiting = threading.Thread(target=self._wait, name=f"stemma-reembed-{process.pid}", daemon=True)
+        self.waiting.start()
+
+    def _wait(self) -> None:
+        self.said = self.process.communicate()[0]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or its last words are not read yet."""
+        return self.waiting.is_alive()
 
 
 class Processes:
@@ -62,20 +70,19 @@ class Processes:
         """
         with self._lock:
             before = self._children.get(order.contract)
-            if before is not None and before.process.poll() is None:
+            if before is not None and before.alive:
                 raise ConfigurationError(
                     f"process {before.process.pid} works on {order.contract!r} already. Stop it first, or wait."
                 )
-            said = tempfile.TemporaryFile()  # noqa: SIM115 - kept until the next one, to say how it ended
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and command
                 [sys.executable, "-m", "console.cli.main", *words_of(order), "--json", "--project", self._project],
                 env={**os.environ, "STEMMA_ACTOR": order.by},
                 stdin=subprocess.DEVNULL,
-                stdout=said,
+                stdout=subprocess.PIPE,  # one JSON document, when it ends
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C of the console is not meant for it
             )
-            self._children[order.contract] = _Child(process, said)
+            self._children[order.contract] = _Child(process)
         return f"Process {process.pid} works on it: {command_of(order)}"
 
     def going(self, contract: str) -> Going | None:
@@ -84,33 +91,31 @@ class Processes:
             child = self._children.get(contract)
         if child is None:
             return None
-        name, code = f"process {child.process.pid}", child.process.poll()
-        if code is None:
+        name = f"process {child.process.pid}"
+        if child.alive:
             return Going(name=name, state="working", words="")
+        code = child.process.returncode
         if child.stopped:
             return Going(name=name, state="stopped", words="It was stopped from this console.")
         if code < 0:
             return Going(name=name, state="stopped", words=f"It was killed ({_signal(-code)}).")
-        said = _said(child.said)
-        error = said.get("error") if isinstance(said, dict) else None
         if code == 0:
             return Going(name=name, state="ended", words="")
-        words = str(error.get("message", "")) if isinstance(error, dict) else ""
+        words = _error(child.said)
         return Going(name=name, state="failed", words=words[:_LONGEST] or f"It ended with exit code {code}.")
 
     def stop(self, contract: str) -> bool:
         """Interrupts the process of a contract; it keeps what it did."""
         with self._lock:
             child = self._children.get(contract)
-            if child is None or child.process.poll() is not None:
+            if child is None or not child.alive:
                 return False
             child.stopped = True
             child.process.send_signal(signal.SIGINT)
-        try:
-            child.process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:  # inside a library that does not look up
+        child.waiting.join(_PATIENCE_S)
+        if child.alive:  # inside a library that does not look up
             child.process.kill()
-            child.process.wait()
+            child.waiting.join()
         return True
 
 
@@ -125,12 +130,13 @@ def command_of(order: Order) -> str:
     return shlex.join(["stemma", *words_of(order)])
 
 
-def _said(said: IO[bytes]) -> object:
-    said.seek(0)
+def _error(said: bytes) -> str:
+    """Returns the message of the error that a command printed; empty where it printed none."""
     try:
-        return json.loads(said.read())
-    except ValueError:
-        return None
+        error = json.loads(said)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return str(error)
 
 
 def _signal(number: int) -> str:

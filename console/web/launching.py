@@ -7,6 +7,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from starlette.requests import Request
 
+from corpus.errors import ConfigurationError
+
 Mode: TypeAlias = Literal["shadow", "cutover"]
 State: TypeAlias = Literal["waiting", "working", "ended", "failed", "stopped"]
 
@@ -81,3 +83,28 @@ class Launcher(Protocol):
     def of(self, request: Request) -> Work:
         """Returns it as far as whoever makes a request may use it."""
         ...
+
+
+class Nowhere:
+    """Has no place for long work: for reading pages without a server around them."""
+
+    place: Literal["process", "airflow"] = "process"
+
+    def start(self, order: Order) -> str:
+        """Refuses.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise ConfigurationError(f"a re-embed of {order.contract!r} cannot be started from here.")
+
+    def going(self, _contract: str) -> Going | None:
+        """Knows of nothing."""
+        return None
+
+    def stop(self, _contract: str) -> bool:
+        """Has nothing to stop."""
+        return False
+
+
+NOWHERE: Work = Nowhere()

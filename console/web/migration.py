@@ -122,6 +122,15 @@ class Gate(View):
     message: str
 
 
+class Kept(View):
+    """How many of its nearest neighbours a chunk keeps from the older version to the newer."""
+
+    share: float | None = Field(description="In [0, 1], measured over a sample; null where it could not be.")
+    k: int = Field(description="Neighbours of each chunk.")
+    sample: int = Field(description="Chunks looked at.")
+    why_not: str = Field(description="Why it could not be measured; empty where it was.")
+
+
 class Asked(View):
     """Which approvals the newer version has, and how many it needs."""
 
@@ -141,6 +150,7 @@ class Compared(View):
     gates: list[Gate]
     parity: Gate | None = Field(description="Whether both hold the same chunks; null where nobody looked.")
     overlap: Gate | None = Field(description="How many neighbours a chunk keeps; null where the contract does not ask.")
+    kept: Kept | None = Field(description="The same, measured now; null where nobody asked for it.")
     approvals: Asked | None = Field(description="Null where the contract asks for none.")
     command: str = Field(description="The command that compares them in full.")
 
@@ -214,8 +224,14 @@ def estimate_of(visit: Visit, contract: str, model: str, rate: str, price: float
     )
 
 
-def compared_of(runtime: Runtime, pair: Pair) -> Compared:
-    """Returns what is known of two versions: sizes, gates, golden questions, approvals. Loads no index and no model."""
+def compared_of(runtime: Runtime, pair: Pair, *, measure: bool) -> Compared:
+    """Returns what is known of two versions: sizes, gates, golden questions, approvals. Loads no model.
+
+    Args:
+        runtime: The project.
+        pair: The versions.
+        measure: Whether to measure how many neighbours chunks keep, which opens both indexes.
+    """
     name, numbers = pair.before.name, [pair.before.number, pair.after.number]
     with runtime.catalog.reading() as tx:
         golden = evaluations.latest(tx, name, numbers)
@@ -229,9 +245,20 @@ def compared_of(runtime: Runtime, pair: Pair) -> Compared:
         gates=gates,
         parity=named.get("chunk-parity"),
         overlap=named.get("overlap"),
+        kept=_kept(runtime, pair) if measure else None,
         approvals=approvals_of(runtime, pair),
         command=f"stemma index diff {name} {pair.before.number} {pair.after.number}",
     )
+
+
+def _kept(runtime: Runtime, pair: Pair) -> Kept:
+    from ingestion.nearness import K, nearness  # noqa: PLC0415 - brings faiss
+
+    try:
+        found = nearness(runtime, pair.before, pair.after)
+    except StemmaError as error:
+        return Kept(share=None, k=K, sample=0, why_not=str(error))
+    return Kept(share=found.share, k=found.k, sample=found.sample, why_not=found.why_not)
 
 
 def side_of(version: VersionRecord, golden: EvaluationRecord | None) -> Side:

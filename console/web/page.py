@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from console.web.access import Person
-from console.web.launching import Work
+from console.web.launching import NOWHERE, Work
 from ingestion.runtime import Runtime
 
 PER_PAGE = 50
@@ -101,7 +101,7 @@ class Visit:
     runtime: Runtime
     person: Person
     now: datetime
-    work: Work
+    work: Work = NOWHERE
 
     @property
     def acting(self) -> Runtime:

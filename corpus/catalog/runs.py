@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,15 @@ def finish(tx: Session, run_id: str, *, state: str, receipt: Mapping[str, Any]) 
 def get(tx: Session, run_id: str) -> RunRecord | None:
     """Returns a run; None for an unknown id."""
     return rows.first(tx, RunRecord, select(*rows.columns(RunRow, RunRecord)).where(RunRow.run_id == run_id))
+
+
+def those(tx: Session, run_ids: Collection[str]) -> dict[str, RunRecord]:
+    """Returns the runs of some ids, by id; those that are unknown are left out."""
+    found: dict[str, RunRecord] = {}
+    for batch in rows.chunks(dict.fromkeys(run_ids)):
+        statement = select(*rows.columns(RunRow, RunRecord)).where(RunRow.run_id.in_(batch))
+        found |= {record.run_id: record for record in rows.read(tx, RunRecord, statement)}
+    return found
 
 
 def recent(tx: Session, contract: str | None = None, limit: int = 20) -> tuple[RunRecord, ...]:

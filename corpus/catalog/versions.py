@@ -42,6 +42,13 @@ def all_of(tx: Session, name: str) -> tuple[VersionRecord, ...]:
     return tuple(rows.read(tx, VersionRecord, _all(name).order_by(VersionRow.number)))
 
 
+def spaces(tx: Session, name: str) -> tuple[tuple[int, str, str], ...]:
+    """Returns number, state and embedder fingerprint of each version of an index, oldest first, and no manifest."""
+    statement = select(VersionRow.number, VersionRow.state, VersionRow.embedder_fingerprint)
+    found = tx.execute(statement.where(VersionRow.name == name).order_by(VersionRow.number))
+    return tuple((number, state, fingerprint) for number, state, fingerprint in found)
+
+
 def _all(name: str) -> Select[Any]:
     return select(*rows.columns(VersionRow, VersionRecord)).where(VersionRow.name == name)
 

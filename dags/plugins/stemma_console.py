@@ -35,6 +35,7 @@ USER, SERVER = "stemma.airflow_user", "stemma.airflow_server"
 """Keys of a request's scope: who Airflow says it is, and Airflow's own application."""
 
 REEMBED = "corpus_reembed"
+STOPPED = "Stopped from the console."
 
 
 def ingest_dag(contract: str) -> str:
@@ -207,6 +208,8 @@ class Asked:
         words = ""
         if state == "waiting" and self._call("GET", f"/api/v2/dags/{REEMBED}")["is_paused"]:
             words = f"The DAG {REEMBED} is paused: the run waits until somebody unpauses it."
+        elif state == "failed" and found["note"] == STOPPED:
+            state, words = "stopped", "It was stopped from a console."
         elif state == "failed":
             words = "The log of its failed task, in Airflow, says why."
         return Going(name=f"run {found['dag_run_id']}", state=state, words=words)
@@ -217,14 +220,14 @@ class Asked:
         if found is None or found["state"] not in ("queued", "running"):
             return False
         run_id = quote(str(found["dag_run_id"]), safe="")
-        self._call("PATCH", f"/api/v2/dags/{REEMBED}/dagRuns/{run_id}", {"state": "failed"})
+        self._call("PATCH", f"/api/v2/dags/{REEMBED}/dagRuns/{run_id}", {"state": "failed", "note": STOPPED})
         return True
 
     def _last(self, contract: str) -> Any:
         from corpus.errors import ConfigurationError
 
         try:
-            runs = self._call("GET", f"/api/v2/dags/{REEMBED}/dagRuns?order_by=-run_after&limit=50")["dag_runs"]
+            runs = self._call("GET", f"/api/v2/dags/{REEMBED}/dagRuns?order_by=-id&limit=50")["dag_runs"]
         except ConfigurationError:
             return None  # not theirs to see, or the DAG is not known yet
         return next((run for run in runs if (run["conf"] or {}).get("contract") == contract), None)

@@ -6,11 +6,13 @@ One Airflow serves the whole module; the tests tell one story and stand in its o
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 pytest.importorskip("airflow", reason="apache-airflow is not installed (pip install 'stemma-rag[airflow]')")
@@ -19,6 +21,7 @@ from airflow_api import AirflowApi, AirflowTrouble
 from airflow_process import AirflowSite, lay_out, running, task_errors
 from laws.handbook import NAME, Project
 
+from corpus.catalog import audit
 from index.pointer import AliasPointer
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -139,6 +142,33 @@ def test_another_model_is_tried_in_the_shadow_without_parsing(stage: Stage) -> N
     assert (extra["alias"], extra["version"], stage.live) == ("shadow", 3, 2)
     assert extra["manifest_sha256"] == stage.manifest_sha256(3)
     assert len(stage.api.asset_events(CORPUS)) == settled
+
+
+def test_a_re_embed_that_is_started_on_the_console_is_a_run_of_airflow(stage: Stage) -> None:
+    """With all admins everybody is Anonymous; the vectors are there already."""
+    with httpx2.Client(base_url=f"{stage.site.url}/stemma", timeout=60) as client:
+        page = client.get("/reembed", params={"contract": NAME}).text
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page)
+        assert csrf, page[-2000:]
+        form = {"contract": NAME, "model": "all-MiniLM-L6-v2", "mode": "shadow", "reason": "asked on a page",
+                "rate": "nonsense", "csrf": csrf[1]}  # fmt: skip
+        known = set(stage.api.runs(REEMBED))
+        client.post("/reembed/start", data=form, headers={"origin": stage.site.url})
+        assert "cannot be read" in client.get("/reembed", params={"contract": NAME}).text
+        assert set(stage.api.runs(REEMBED)) == known
+        client.post("/reembed/start", data=form | {"rate": "1000 chunks/s"}, headers={"origin": stage.site.url})
+        said = client.get("/reembed", params={"contract": NAME}).text
+        [run_id] = set(stage.api.runs(REEMBED)) - known
+        assert f"run {run_id} of corpus_reembed is queued" in said
+        client.post("/reembed/start", data=form | {"rate": ""}, headers={"origin": stage.site.url})
+        assert set(stage.api.runs(REEMBED)) == known | {run_id}, "one at a time"
+        assert stage.wait(REEMBED, run_id) == "success"
+        twin = client.get("/reembed.json", params={"contract": NAME}).json()
+    assert (twin["place"], twin["can"], twin["under_way"]) == ("airflow", ["start"], [])
+    assert twin["compared"]["alias"] == "shadow"
+    with stage.project.runtime.catalog.reading() as tx:
+        begun = [entry for entry in audit.tail(tx) if entry.action == "reembed.begin"]
+    assert (begun[0].actor, begun[0].detail["reason"]) == ("Anonymous", "asked on a page")
 
 
 def test_a_gate_that_fails_leaves_no_asset_event_and_the_old_version(stage: Stage) -> None:

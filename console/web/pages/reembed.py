@@ -26,6 +26,7 @@ class AskedReembed(OfContract):
     model: str = Field(default="", max_length=300, description="A model to estimate a re-embed for.")
     rate: str = Field(default="", max_length=60, description="A limit such as `50 chunks/s`.")
     price: str = Field(default="", max_length=20, description="Price of a million tokens.")
+    overlap: Literal["", "1"] = Field(default="", description="Whether to measure how many neighbours chunks keep.")
     watch: Literal["", "1"] = Field(default="", description="Whether the page loads itself again every few seconds.")
 
 
@@ -63,7 +64,7 @@ def load(visit: Visit, query: AskedReembed) -> Reembed:
     ways = [_with(way, going) if way.dual else way for way in ways]
     under_way = [way for way in ways if way.dual]
     pair = pair_of(runtime, name)
-    compared = compared_of(runtime, pair) if pair else None
+    compared = compared_of(runtime, pair, measure=query.overlap == "1") if pair else None
     estimate, why = _estimated(visit, query)
     goal, not_yet = _cut_over(contract.embedder.model if contract else "", pair, compared)
     return Reembed(
@@ -222,6 +223,24 @@ def _abandon(visit: Visit, form: Abandon) -> Done:
     return _done(form.contract, words, "good")
 
 
+class Ask(Form):
+    """Golden questions to be asked of both versions."""
+
+    contract: Line
+
+
+def _ask(visit: Visit, form: Ask) -> Done:
+    from ingestion.stages import evaluation  # noqa: PLC0415 - brings faiss, and loads both models
+
+    pair = pair_of(visit.runtime, form.contract)
+    if pair is None:
+        raise Refused(409, "Nothing to compare", "All versions are in one space.")
+    before, after = pair.before.number, pair.after.number
+    evaluation.run(visit.acting, form.contract, version=before)
+    found = evaluation.run(visit.acting, form.contract, version=after, against=before)
+    return _done(form.contract, f"Both versions were asked {found.bound} golden questions.", "good")
+
+
 class Approve(Form):
     """An approval of the version that a re-embed led to."""
 
@@ -254,5 +273,6 @@ ACTIONS = (
     Action(path="/reembed/start", form=Start, do=_start, back=PATH, back_query=("contract",)),
     Action(path="/reembed/stop", form=Stop, do=_stop, back=PATH, back_query=("contract",)),
     Action(path="/reembed/abandon", form=Abandon, do=_abandon, back=PATH, back_query=("contract",)),
+    Action(path="/reembed/ask", form=Ask, do=_ask, back=PATH, back_query=("contract",)),
     Action(path="/reembed/approve", form=Approve, do=_approve, back=PATH, back_query=("contract",)),
 )

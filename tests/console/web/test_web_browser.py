@@ -33,6 +33,10 @@ PAGES = (
     "/query?contract=handbook&q=refund+of+an+order&other=1",
     "/query?contract=handbook&q=refund&quality=good",
     "/query?contract=drafts",
+    "/reembeds",
+    "/reembed?contract=handbook",
+    "/reembed?contract=handbook&model=all-MiniLM-L6-v2&rate=2+chunks/s&price=0.1",
+    "/reembed?contract=handbook&model=unknown",
 )
 """What is looked at by axe, at 390 px and in both schemes."""
 
