@@ -17,6 +17,8 @@ WHOLE = 30_000
 """Characters of a text that is shown whole; of a longer one, what is around its evidence."""
 AROUND = 700
 """Characters around evidence in a text that is not shown whole."""
+EXCERPT = 320
+"""Characters of the beginning of a part of a document."""
 _KINDS: Mapping[str, Kind] = {
     "hidden": "hidden",
     "answer": "answer",
@@ -57,7 +59,13 @@ def marks_of(findings: Iterable[Mapping[str, Any]]) -> list[Mark]:
     return [_mark(number, finding) for number, finding in enumerate(found, start=1)]
 
 
-def runs_of(text: str, marks: Sequence[Mark], whole: int = WHOLE, around: int = AROUND) -> list[Run]:
+def runs_of(
+    text: str,
+    marks: Sequence[Mark],
+    whole: int = WHOLE,
+    around: int = AROUND,
+    dropped: Sequence[tuple[int, int]] = (),
+) -> list[Run]:
     """Cuts a text into runs at the ends of its evidence.
 
     Args:
@@ -65,9 +73,11 @@ def runs_of(text: str, marks: Sequence[Mark], whole: int = WHOLE, around: int = 
         marks: The evidence; spans that are not in the text are passed over.
         whole: Longest text that is given whole.
         around: Characters around each piece of evidence in a longer one.
+        dropped: Stretches that a person dropped: blanks, which are left out.
     """
     placed = [(start, end, mark) for mark in marks for start, end in mark.spans if 0 <= start < end <= len(text)]
     windows = [(0, len(text))] if len(text) <= whole else _windows(placed, len(text), around)
+    windows = [part for window in windows for part in _outside(window, dropped)]
     found: list[Run] = []
     after = 0
     for low, high in windows:
@@ -78,10 +88,49 @@ def runs_of(text: str, marks: Sequence[Mark], whole: int = WHOLE, around: int = 
     return found
 
 
+def _outside(window: tuple[int, int], dropped: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """Yields a window without what was dropped."""
+    at, end = window
+    for low, high in dropped:
+        if low < end and high > at:
+            if at < low:
+                yield at, low
+            at = max(at, high)
+    if at < end:
+        yield at, end
+
+
+def excerpt_of(text: str, marks: Sequence[Mark], start: int, end: int, most: int = EXCERPT) -> list[Run]:
+    """Cuts a stretch of a text into runs: its beginning, and what is around the evidence in it.
+
+    Args:
+        text: The text, which offsets speak of.
+        marks: The evidence.
+        start: Where the stretch begins.
+        end: Where it ends.
+        most: Characters of its beginning; evidence is shown with a quarter as many around it.
+    """
+    end = start + len(text[start:end].rstrip())
+    placed = [(low, high, mark) for mark in marks for low, high in mark.spans if low < end and high > start]
+    wanted = [(max(start, low - most // 4), min(end, high + most // 4)) for low, high, _ in placed]
+    found: list[Run] = []
+    after = start
+    for low, high in _merged([(start, min(end, start + most)), *wanted]):
+        left_out, after = low - after, high
+        for run in _cut(text, low, high, placed):
+            found.append(run.model_copy(update={"left_out": left_out}) if left_out else run)
+            left_out = 0
+    return found
+
+
 def _windows(placed: Sequence[tuple[int, int, Mark]], size: int, around: int) -> list[tuple[int, int]]:
     wanted = [(max(0, start - around), min(size, end + around)) for start, end, _ in placed]
+    return _merged([(0, min(size, 2 * around)), *wanted])
+
+
+def _merged(wanted: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
-    for low, high in sorted([(0, min(size, 2 * around)), *wanted]):
+    for low, high in sorted(wanted):
         if merged and low <= merged[-1][1]:
             merged[-1] = merged[-1][0], max(merged[-1][1], high)
         else:

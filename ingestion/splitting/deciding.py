@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corpus import batches
-from corpus.catalog import decisions, documents, queue
+from corpus.catalog import decisions, documents, queue, votes
 from corpus.catalog.records import DecisionRecord, DocumentState
 from corpus.errors import ConfigurationError
 from corpus.ids import text_digest
@@ -33,6 +33,7 @@ class Whole:
         blocks: The structure of that.
         findings: Evidence in it, as it was decided about when it was whole, else as it is known now.
         cut: How it was cut by the standing decision; None where it was not.
+        asked: How the newest vote that waits for others wants it to be cut; None where no vote does.
     """
 
     state: DocumentState
@@ -40,6 +41,7 @@ class Whole:
     blocks: tuple[Block, ...]
     findings: tuple[Mapping[str, Any], ...]
     cut: Cut | None
+    asked: Cut | None = None
 
     @property
     def text_sha256(self) -> str:
@@ -74,6 +76,7 @@ def whole_of(runtime: Runtime, contract: str, doc_id: str) -> Whole:
         state = documents.find(tx, contract, doc_id)
         override = queue.override_of(tx, contract, state) if state else None
         history = decisions.of_document(tx, contract, doc_id)
+        cast = votes.of_content(tx, contract, doc_id, state.judged_sha256) if state else ()
     if state is None or row["text"] is None:
         raise ConfigurationError(f"{doc_id!r} of {contract} has no text that could be cut.")
     if _is_cut(row):
@@ -84,16 +87,17 @@ def whole_of(runtime: Runtime, contract: str, doc_id: str) -> Whole:
         blocks=batches.blocks_from_json(row["blocks"]),
         findings=_findings(history, row),
         cut=cut_in(override.parts) if override else None,
+        asked=next((cut_in(vote.parts) for vote in reversed(cast) if vote.parts), None),
     )
 
 
 def parts_of(whole: Whole, places: Iterable[int] = ()) -> tuple[Proposed, ...]:
-    """Returns the parts of a document: between offsets, else as it was cut, else as its structure gives them.
+    """Returns the parts of a document: between offsets, else as somebody wants them or as they are, else proposed ones.
 
     Raises:
         ConfigurationError: An offset is not inside the text.
     """
-    given, cut = list(places), whole.cut if whole.cut and whole.cut.text_sha256 == whole.text_sha256 else None
+    given, cut = list(places), _fitting(whole)
     if not whole.text.strip():
         raise ConfigurationError(f"{whole.state.doc_id!r} has no text that could be cut.")
     if given:
@@ -145,6 +149,11 @@ def split_held(
     if not cut.dropped and whole.cut is None:
         raise ConfigurationError(f"every part of {doc_id!r} is kept, so nothing is split. To let it in, release it.")
     return triage.settle_cut(runtime, contract, whole.state, cut, reason=reason, actor=actor, seen=seen)
+
+
+def _fitting(whole: Whole) -> Cut | None:
+    found = (cut for cut in (whole.asked, whole.cut) if cut is not None and cut.text_sha256 == whole.text_sha256)
+    return next(found, None)
 
 
 def _is_cut(row: Mapping[str, Any]) -> bool:

@@ -57,7 +57,7 @@ def at_structure(text: str, blocks: Sequence[Block], evidence: Iterable[Span]) -
     the evidence itself is.
     """
     heads = [block.span.start for block in blocks if block.kind is BlockKind.HEADING]
-    apart = {place for span in evidence for place in _around(blocks, span)}
+    apart = {_past_blanks(text, place) for span in evidence for place in _around(blocks, span)}
     cuts = {*heads, *apart} if len(heads) + len(apart) < MOST_PARTS else apart
     return _between(text, sorted(cuts)[: MOST_PARTS - 1])
 
@@ -106,6 +106,13 @@ def _around(blocks: Sequence[Block], span: Span) -> Iterable[int]:
         return
     yield min((found.start for found in inside), default=span.start)
     yield max((found.end for found in inside), default=span.end)
+
+
+def _past_blanks(text: str, place: int) -> int:
+    """Returns where the next word begins: blanks stay with what they follow."""
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return place
 
 
 def _between(text: str, cuts: Sequence[int]) -> tuple[Span, ...]:

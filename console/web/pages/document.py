@@ -152,7 +152,7 @@ def load(visit: Visit, query: Asked) -> Document:
         live = versions.alias(tx, name, "live")
         related, others = related_to(tx, name, state.doc_id)
     newest = history[0] if history else None
-    text, note = stored_text(runtime, name, state, newest)
+    text, note, dropped = stored_text(runtime, name, state, newest)
     row = revision_row(runtime.store, state.segment_id, state.doc_id, state.revision_id) or {}
     presence = find(runtime, known[::-1], state.doc_id)
     evidence = marks_of(newest.findings if newest else ())
@@ -174,7 +174,7 @@ def load(visit: Visit, query: Asked) -> Document:
         parts=_parts(row),
         sentences=_sentences(runtime, name, state) if query.score else [],
         evidence=evidence,
-        text=runs_of(text, evidence),
+        text=runs_of(text, evidence, dropped=dropped),
         text_note=note,
         chunks=_chunks(runtime, state, text),
         served=_served(presence, live.number if live else None),

@@ -12,16 +12,26 @@ from console.web.failures import Missing
 from console.web.gathering import contract_of, require_source
 from console.web.marked import Mark, Run, marks_of, runs_of
 from console.web.page import Action, Done, Form, Line, OfContract, Page, View, Visit
-from console.web.pages.quarantine import WANTS, Reason, reasons_of
+from console.web.pages.quarantine import Reason, reasons_of, waits_of, wanted_of
 from contracts.explain import checks_words
 from contracts.model import Contract
 from contracts.wording import expected_of
+from corpus import batches
 from corpus.catalog import decisions, documents, queue, relations, votes
-from corpus.catalog.records import AuditRecord, DecisionRecord, DocumentState, RelationRecord, VoteRecord
+from corpus.catalog.records import (
+    AuditRecord,
+    DecisionRecord,
+    DocumentState,
+    OverrideRecord,
+    RelationRecord,
+    VoteRecord,
+)
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.naming import require_known
+from corpus.types import BlockKind
 from ingestion import triage
 from ingestion.runtime import Runtime
+from ingestion.splitting.cut import cut_in
 
 _MOST_TRAIL = 30
 _MOST_LIKE = 20
@@ -95,8 +105,9 @@ class Case(View):
     persons: int = Field(description="People who must agree.")
     votes: list[Voted]
     decided: str = Field(description="What a person decided about these bytes; empty for nothing.")
+    split: str = Field(description="Who keeps which of its parts; empty where it is whole.")
     trail: list[Said] = Field(description="The audit log about it, newest first, 30 entries at the most.")
-    can: list[Literal["release", "reject"]]
+    can: list[Literal["release", "reject", "split"]]
     next: str = Field(description="The next held document; empty where there is none.")
 
 
@@ -112,7 +123,7 @@ def load(visit: Visit, query: Asked) -> Case:
         related, others = related_to(tx, name, state.doc_id)
         following = queue.following(tx, name, state)
     newest = history[0] if history else None
-    text, note = stored_text(visit.runtime, name, state, newest)
+    text, note, dropped = stored_text(visit.runtime, name, state, newest)
     evidence = marks_of(newest.findings if newest else ())
     return Case(
         contract=name,
@@ -128,14 +139,15 @@ def load(visit: Visit, query: Asked) -> Case:
         reasons=reasons_of(contract, newest.reasons if newest else ()),
         rules=_rules(contract, newest),
         evidence=evidence,
-        text=runs_of(text, evidence),
+        text=runs_of(text, evidence, dropped=dropped),
         text_note=note,
         like=[like_of(record, state.doc_id, others) for record in related],
         persons=contract.triage.persons if contract else 1,
-        votes=[_voted(vote) for vote in cast],
-        decided=f"{WANTS.get(override.outcome, override.outcome)} by {override.actor}" if override else "",
+        votes=[voted(vote) for vote in cast],
+        decided=waits_of(state, override),
+        split=_split_words(override),
         trail=[_said(entry, state.judged_sha256) for entry in trail],
-        can=_can(state, override.outcome if override else ""),
+        can=_can(state, override.outcome if override else "", text=bool(text)),
         next=following,
     )
 
@@ -161,18 +173,20 @@ def state_of(runtime: Runtime, tx: Any, contract: str, doc_id: str) -> DocumentS
 
 def stored_text(
     runtime: Runtime, contract: str, state: DocumentState, newest: DecisionRecord | None
-) -> tuple[str, str]:
-    """Returns the stored text of a document and "", or "" and why there is none."""
+) -> tuple[str, str, list[tuple[int, int]]]:
+    """Returns the stored text of a document, "", and what a person dropped of it; or "" and why there is none."""
     from ingestion.quality import stored_row  # noqa: PLC0415 - brings the parsers
 
     try:
         row = stored_row(runtime, contract, state.doc_id)
     except (ConfigurationError, IntegrityError) as error:
-        return "", str(error)
+        return "", str(error), []
     if newest is not None and row["revision_id"] != newest.revision_id:
-        return "", "What is stored is another revision than the one that was decided about."
+        return "", "What is stored is another revision than the one that was decided about.", []
     text = str(row["text"] or "")
-    return text, "" if text else "No text could be had from its bytes."
+    blocks = batches.blocks_from_json(row["blocks"])
+    dropped = [(block.span.start, block.span.end) for block in blocks if block.kind is BlockKind.DROPPED]
+    return text, "" if text else "No text could be had from its bytes.", dropped
 
 
 def _rules(contract: Contract | None, newest: DecisionRecord | None) -> list[RuleTold]:
@@ -197,12 +211,26 @@ def _rules(contract: Contract | None, newest: DecisionRecord | None) -> list[Rul
     return told
 
 
-def _can(state: DocumentState, decided: str) -> list[Literal["release", "reject"]]:
+Can = Literal["release", "reject", "split"]
+
+
+def _can(state: DocumentState, decided: str, *, text: bool) -> list[Can]:
+    found: list[Can] = []
     if state.state == "quarantined":
-        return ["release", "reject"]
-    if state.state == "rejected" and decided == "reject":
-        return ["release"]
-    return ["reject"] if state.state == "active" else []
+        found = ["release", "reject"]
+    elif state.state == "rejected" and decided == "reject":
+        found = ["release"]
+    elif state.state == "active":
+        found = ["reject"]
+    return [*found, "split"] if found and text else found
+
+
+def _split_words(override: OverrideRecord | None) -> str:
+    cut = cut_in(override.parts) if override else None
+    if override is None or cut is None or not cut.dropped:
+        return ""
+    by = f"by {override.actor}: " if override.outcome == decisions.SPLIT else ""
+    return f"Split {by}{cut.words()}"
 
 
 def _other(record: RelationRecord, doc_id: str) -> str:
@@ -230,12 +258,15 @@ def like_of(record: RelationRecord, doc_id: str, others: dict[str, tuple[str, da
     )
 
 
-def _voted(vote: VoteRecord) -> Voted:
-    return Voted(by=vote.actor, wants=WANTS.get(vote.outcome, vote.outcome), reason=vote.reason, at=vote.at)
+def voted(vote: VoteRecord) -> Voted:
+    """Returns a vote as pages show it."""
+    cut = cut_in(vote.parts)
+    wants = wanted_of(vote.outcome) + (f", {cut.words()}" if cut else "")
+    return Voted(by=vote.actor, wants=wants, reason=vote.reason, at=vote.at)
 
 
 def _said(entry: AuditRecord, sha256: str) -> Said:
-    wanted = WANTS.get(str(entry.detail.get("outcome", "")), str(entry.detail.get("outcome", "")))
+    wanted = wanted_of(str(entry.detail.get("outcome", "")))
     did = (
         "saw the warnings"
         if wanted == "seen"

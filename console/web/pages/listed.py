@@ -20,6 +20,7 @@ from console.web.pages import (
     reembeds,
     run,
     source,
+    split,
     version,
 )
 
@@ -28,6 +29,7 @@ PAGES: tuple[Page, ...] = (
     source.PAGE,
     quarantine.PAGE,
     held.PAGE,
+    split.PAGE,
     documents.PAGE,
     document.PAGE,
     index.PAGE,
@@ -44,6 +46,7 @@ PAGES: tuple[Page, ...] = (
 
 ACTIONS: tuple[Action, ...] = (
     *held.ACTIONS,
+    *split.ACTIONS,
     *document.ACTIONS,
     *index.ACTIONS,
     *releasing.ACTIONS,

@@ -12,7 +12,8 @@ from console.web.gathering import contract_of, require_source
 from console.web.page import PER_PAGE, Page, Paging, View, Visit
 from console.web.page import Asked as NoQuery
 from contracts.model import Contract
-from corpus.catalog import board, queue
+from corpus.catalog import board, decisions, queue
+from corpus.catalog.records import DocumentState, OverrideRecord
 from ingestion import dossier
 
 Outcome = Literal["quarantine", "reject", "fail"]
@@ -108,13 +109,28 @@ def _item(held: queue.Held, contract: Contract | None, teams: Mapping[str, str])
         quality=decision.quality_score if decision else None,
         origin=decision.digital_source_type if decision else "unknown",
         basis=decision.origin_basis if decision else "none",
-        wants={vote.actor: WANTS.get(vote.outcome, vote.outcome) for vote in held.votes if vote.outcome != "reviewed"},
-        decided=f"{WANTS.get(override.outcome, override.outcome)} by {override.actor}" if override else "",
+        wants={vote.actor: wanted_of(vote.outcome) for vote in held.votes if vote.outcome != "reviewed"},
+        decided=waits_of(held.state, override),
     )
 
 
 WANTS: Mapping[str, str] = {"accept": "release", "reject": "reject", "reviewed": "seen"}
 """Outcome of a vote or a decision to the word for it."""
+
+
+def wanted_of(outcome: str) -> str:
+    """Returns the word for the outcome of a vote or a decision; of a split, without the digest of its cut."""
+    return WANTS.get(outcome, outcome.partition(":")[0])
+
+
+def waits_of(state: DocumentState, override: OverrideRecord | None) -> str:
+    """Returns what a person decided and the next ingest carries out; empty for nothing.
+
+    A split that an ingest has looked at is carried out, whatever came of it.
+    """
+    if override is None or (override.outcome == decisions.SPLIT and state.state_key):
+        return ""
+    return f"{wanted_of(override.outcome)} by {override.actor}"
 
 
 def reasons_of(contract: Contract | None, reasons: Any) -> list[Reason]:

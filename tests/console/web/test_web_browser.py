@@ -22,6 +22,7 @@ PAGES = (
     "/quarantine?contract=inbox",
     "/quarantine?contract=drafts",
     "/held?contract=inbox&id=offer.html",
+    "/split?contract=inbox&id=offer.html",
     "/documents?contract=handbook",
     "/document?contract=handbook&id=refunds.md",
     "/document?contract=handbook&id=kettles.md&score=explained",
@@ -278,3 +279,38 @@ def _paste(browser: Any, before: str, after: str) -> None:
         before,
         after,
     )
+
+
+def test_a_held_document_is_split_and_only_what_is_kept_comes_in(browser: Any, own: Any) -> None:
+    own.project.write("docs/kettles.md", own.project.folder.joinpath("docs/kettles.md").read_text() + _MORE)
+    own.project("ingest", "handbook", codes=(0, 1))
+    _sign_in(browser, own.url)
+    _at(browser, "/corpus")
+    browser.get(f"{own.url}/held?contract=handbook&id=kettles.md")
+    browser.find_element(By.LINK_TEXT, "Split\u2026").click()
+    _at(browser, "/split")
+    boxes = browser.find_elements(By.CSS_SELECTOR, ".piece input[type=checkbox]")
+    assert [box.is_selected() for box in boxes] == [True, False, True], "what repeats an answer is proposed to go"
+    assert "sixty days" in browser.find_element(By.CSS_SELECTOR, ".piece mark.answer").text
+    boxes[0].click()
+    _press(browser, "r")
+    assert browser.switch_to.active_element.get_attribute("type") == "checkbox", "no key works in a form"
+    browser.find_element(By.ID, "reason").send_keys("the answer came back")
+    browser.find_element(By.CSS_SELECTOR, ".deciding button.primary").click()
+    _at(browser, "/quarantine")
+    assert "kettles.md is split" in browser.find_element(By.CSS_SELECTOR, "[role=status]").text
+    own.project("ingest", "handbook")
+    browser.get(f"{own.url}/document?contract=handbook&id=kettles.md")
+    assert "active" in browser.find_element(By.CSS_SELECTOR, ".lead").text
+    text = browser.find_element(By.CSS_SELECTOR, ".text").text
+    assert "descaled twice" in text
+    assert "sixty days" not in text
+    assert "characters left out" in text
+    assert browser.find_elements(By.CSS_SELECTOR, ".badge.bad") == [], "spans are exact"
+
+
+_MORE = """
+## Care
+
+A kettle is descaled twice a year, with vinegar or with citric acid, and is then rinsed three times with cold water.
+"""

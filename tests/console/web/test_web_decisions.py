@@ -31,6 +31,7 @@ def _sent(client: Any, site: Any, path: str, form: dict[str, str]) -> str:
 def test_decisions_and_an_erasure(own: Any) -> None:
     with own.client("Mara") as mara, own.client("Ines") as ines:
         _two_people(own, mara, ines)
+        _two_people_split(own, mara, ines)
         _what_is_refused(own, mara)
         _changed_bytes(own, mara)
         _erasure(own, mara)
@@ -51,6 +52,38 @@ def _two_people(own: Any, mara: Any, ines: Any) -> None:
     shown = own.project("quarantine", "show", "inbox", "offer.html")
     assert shown["override"]["actor"] == "Mara and Ines"
     assert own.project("audit", "verify")
+
+
+def _two_people_split(own: Any, mara: Any, ines: Any) -> None:
+    query = {"contract": "inbox", "id": "second/offer.html"}
+    twin = mara.get("/split.json", params=query).json()
+    assert [(part["number"], part["kept"]) for part in twin["parts"]] == [(1, True), (2, False), (3, True)]
+    assert twin["parts"][1]["evidence"] == ["hidden.colour", "instruction.override"]
+    form = _split_form(mara, query)
+    assert _sent(mara, own, "/split", {**form, "reason": "white text"}).startswith("no part with anything to read")
+    other = {**form, "text_sha256": "0" * 64, "keep1": "yes", "reason": "white text"}
+    assert "another one than was looked at" in _sent(mara, own, "/split", other)
+    assert "not the whole text" in _sent(mara, own, "/split", {**form, "places": "9, 4", "keep1": "yes", "reason": "x"})
+    said = _sent(mara, own, "/split", {**form, "keep3": "yes", "reason": "white text"})
+    assert said.endswith("one more person must want the same parts.")
+    shown = ines.get("/split", params=query).text
+    assert "<strong>Mara</strong>: split, 1 of 3 parts kept" in shown
+    assert re.findall(r'name="(keep\d)" value="yes" checked', shown) == ["keep3"]
+    cut = str(twin["parts"][1]["start"])
+    assert len(mara.get("/split.json", params={**query, "at": cut}).json()["parts"]) == 2
+    assert "is no offset" in mara.get("/split.json", params={**query, "at": "x"}).json()["note"]
+    said = _sent(ines, own, "/split", {**_split_form(ines, query), "keep3": "yes", "reason": "the same"})
+    assert said.startswith("second/offer.html is split.")
+    assert "Split by Mara and Ines: the next ingest" in ines.get("/held", params=query).text
+    own.project("ingest", "inbox", codes=(0, 1))
+    assert own.project("quarantine", "show", "inbox", query["id"])["document"]["state"] == "active"
+    held = ines.get("/held", params=query).text
+    assert "Split by Mara and Ines: 1 of 3 parts kept" in held
+
+
+def _split_form(client: Any, query: dict[str, str]) -> dict[str, str]:
+    page = client.get("/split", params=query).text.partition('action="/split"')[2].partition("</form>")[0]
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
 
 
 def _what_is_refused(own: Any, mara: Any) -> None:

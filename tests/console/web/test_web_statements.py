@@ -25,6 +25,7 @@ MOST = 25
 QUERIES = {
     "/document": {"contract": "handbook", "id": "kettles.md"},
     "/held": {"contract": "handbook", "id": "kettles.md"},
+    "/split": {"contract": "handbook", "id": "kettles.md"},
     "/documents": {"contract": "handbook"},
     "/quarantine": {"contract": "handbook"},
     "/corpus": {},
