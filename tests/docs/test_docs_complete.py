@@ -8,13 +8,16 @@ import re
 import tomllib
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import typer
 from docs.pages import HEADING, ROOT, Page, page, pages, slug
+from fastapi.openapi.utils import get_openapi
 
 from console.cli.main import app
+from console.web.access import TokenAccess
+from console.web.app import create_app
 from contracts.reading.options import PROPERTIES
 from contracts.rules.table import RULES
 from corpus import errors, seams
@@ -67,6 +70,21 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
 
 def test_every_reference_page_is_generated() -> None:
     assert {path.name for path in (ROOT / "docs/reference").glob("*.md")} == set(_generator().PAGES)
+
+
+def test_the_page_of_the_twins_has_every_path_query_and_field_that_a_console_serves() -> None:
+    application = create_app(cast("Any", None), TokenAccess("a token of this test"))
+    schema = get_openapi(title="x", version="0", routes=application.routes)
+    sections = re.split(r"^##+ ", page("docs/reference/console.md").text, flags=re.MULTILINE)
+    text = {section.partition("\n")[0]: section for section in sections}
+    assert len(schema["paths"]) >= 6
+    for path, methods in schema["paths"].items():
+        assert path.endswith(".json")
+        assert set(methods) == {"get"}
+        model = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        named = {item["name"] for item in methods["get"].get("parameters", ())}
+        for name in named | set(schema["components"]["schemas"][model]["properties"]):
+            assert f"| `{name}` |" in text[f"`{path}`"], f"{path} has {name}: run `make docs`"
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

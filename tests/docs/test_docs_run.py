@@ -8,6 +8,7 @@ import io
 import json
 import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from console.cli.main import main
 from contracts.load import parse_contract
 
 RECIPES = ROOT / "docs" / "recipes"
+RETRIEVER = page("docs/recipes/retriever.md")
 WITH_PYTHON = [found for found in pages() if found.blocks("python") and found.path.parent != RECIPES]
 
 EDIT = f"s/dimensions: 256/dimensions: 384/; s/{SMALL_MODEL}/{DEFAULT_MODEL}/; s/^version: .*/version: 2.0.0/"
@@ -80,11 +82,31 @@ def test_python_blocks_run(found: Page, in_project: Path, capsys: pytest.Capture
         assert "log beside each answer: handbook" in shown
 
 
-def _run(found: Page) -> None:
-    names = {"__name__": "__main__"}  # one for the page: a block may go on where the one before ended
-    for block in found.blocks("python"):
+def test_the_retriever_of_the_recipe_keeps_to_what_its_page_says(in_project: Path) -> None:
+    module, *_ = RETRIEVER.blocks("python")
+    Path("house_passages.py").write_text(module.text, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(in_project)
+        names = _run(RETRIEVER, skip=1)
+    choose, reader = names["HousePassages"], names["reader"]
+    for question in ("refund", "parcel", "kettle", "Bring the toaster to the counter"):
+        for budget, per_document, of_models in ((4_000, 1, 0), (300, 2, 1), (4_000, 30, 30)):
+            got = choose(index=reader, budget=budget, per_document=per_document, of_models=of_models)(question).hits
+            counted = Counter(hit.doc_id for hit in got)
+            models = [hit for hit in got if hit.digital_source_type.lower().endswith("trainedalgorithmicmedia")]
+            assert sum(len(hit.text) for hit in got) <= budget
+            assert max(counted.values(), default=0) <= per_document
+            assert len(models) <= of_models
+            assert [hit.score for hit in got] == sorted((hit.score for hit in got), reverse=True)
+    assert Path("spool/house.jsonl").read_text("utf-8").count("\n") >= 1
+
+
+def _run(found: Page, skip: int = 0) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "__main__"}  # one for the page: a block may go on where the one before ended
+    for block in found.blocks("python")[skip:]:
         code = block.text.replace(f'load_embedder("{DEFAULT_MODEL}")', f'load_embedder("{SMALL_MODEL}")')
         exec(compile("\n" * block.line + code, found.name, "exec"), names)
+    return names
 
 
 def _stemma(*arguments: str) -> dict[str, Any]:

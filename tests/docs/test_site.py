@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib.util
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ import pytest
 from docs.pages import ROOT, Page, page, pages
 from lxml import html
 from markdown_it import MarkdownIt
+from mkdocs.exceptions import PluginError
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -225,3 +227,47 @@ def test_the_search_finds_a_page_and_leads_to_it(browser: Any, served: str) -> N
     hits[0].click()
     WebDriverWait(browser, 20).until(lambda found: "/index.html" not in found.current_url)
     assert "quarantine" in browser.find_element(By.TAG_NAME, "article").text.lower()
+
+
+# What the hook does beside it
+
+
+@pytest.fixture(scope="module")
+def hooks() -> Any:
+    spec = importlib.util.spec_from_file_location("docs_site_hooks", ROOT / "docs/site/hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_menu_is_the_tables_of_the_index(hooks: Any) -> None:
+    text = (
+        "# Docs\n\n## One\n\n| a | b |\n|---|---|\n| [A `x`](concepts.md) | [no](triage.md) |\n\n## Two\n\n### In\n\n"
+    )
+    rows = "| [Top](../README.md) | - |\n| [R](recipes/README.md) | - |\n\n## Three\n\n| [B](triage.md) | - |\n"
+    first, one, two, three = hooks.menu(text + rows)
+    assert first == {"Documentation": "README.md"}
+    assert one == {"One": [{"A x": "concepts.md"}]}
+    [inside] = two["Two"]
+    top, recipes = inside["In"]
+    assert top == {"Top": "stemma.md"}
+    assert recipes["R"][:2] == ["recipes/README.md", "recipes/source.md"]
+    assert set(recipes["R"]) == {f"recipes/{path.name}" for path in (ROOT / "docs/recipes").glob("*.md")}
+    assert three == {"Three": [{"B": "triage.md"}]}
+
+
+def test_a_row_under_no_heading_and_a_section_that_is_not_there_end_the_build(hooks: Any) -> None:
+    with pytest.raises(PluginError, match=r"concepts\.md before its first heading"):
+        hooks.menu("# Docs\n\n| [A](concepts.md) | - |\n")
+    with pytest.raises(PluginError, match=r"README\.md has no section 'Ten minutes'"):
+        hooks._section("../README.md", "Ten minutes", ROOT / "docs")
+
+
+def test_links_of_a_section_are_turned_to_the_page_that_includes_it_and_code_is_let_be(hooks: Any) -> None:
+    text = hooks._section("../README.md", "Five minutes with your own documents", ROOT / "docs")
+    assert "](contracts.md#documents-over-http)" in text
+    assert "](docs/" not in text
+    fenced = "[a](b.md)\n\n```python\nx[0](b.md)\n```\n"
+    assert hooks._in_prose(fenced, str.upper) == "[A](B.MD)\n\n```python\nx[0](b.md)\n```\n"
