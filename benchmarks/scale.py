@@ -1,6 +1,7 @@
 """What size costs: full ingest, release, an unchanged run, 1 % changed, 1 % deleted, reconcile; and large indexes.
 
-Usage: scale.py [--sizes N ...] [--listed N ...] [--vectors N ...] [--factories NAME ...] [--scratch FOLDER] [--json]
+Usage: scale.py [--sizes N ...] [--listed N ...] [--vectors N ...] [--factories NAME ...] [--threads N ...]
+       [--scratch FOLDER] [--json]
 
 Documents are short (about 920 bytes, a chunk each) and made of sentences of real text (`bulk.py`); the embedder is
 wordllama-256, so that what is measured is what surrounds a model. Each row is a whole process as a user starts it, with
@@ -161,35 +162,54 @@ def _vectors(path: Path, number: int) -> None:
 
 
 BUILD = """
-import sys, numpy as np
+import hashlib, json, resource, sys, time, numpy as np
 from pathlib import Path
 from index import search
 factory, rows, path = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 vectors = np.memmap(path, dtype="<f4", mode="r", shape=(rows, 384))
-index = search.make_index(factory, vectors)
-print(search.measure_recall(index, vectors)[0])
-search.write_index(index, path.with_suffix(".faiss"))
+spent, made, add = {}, path.with_suffix(".faiss"), search.add_vectors
+def timed(name, work):
+    before, began = time.process_time(), time.perf_counter()
+    done = work()
+    spent[f"{name}_cpu_s"] = round(time.process_time() - before, 1)
+    spent[f"{name}_s"] = round(time.perf_counter() - began, 1)
+    spent[f"{name}_peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return done
+search.add_vectors = lambda index, rows: timed("add", lambda: add(index, rows))
+index = timed("build", lambda: search.make_index(factory, vectors))
+recall = timed("recall", lambda: search.measure_recall(index, vectors)[0])
+timed("write", lambda: search.write_index(index, made))
+with made.open("rb") as file:
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+spent["train_cpu_s"] = round(spent["build_cpu_s"] - spent["add_cpu_s"], 1)
+print(json.dumps({**spent, "recall_at_10": recall, "sha256": digest[:12]}))
 """
 
 
-def _indexes(scratch: Path, numbers: Sequence[int], factories: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _indexes(
+    scratch: Path, numbers: Sequence[int], factories: Sequence[str], threads: Sequence[int]
+) -> Iterator[dict[str, Any]]:
     for number in numbers:
         path = scratch / "vectors.f32"
         _vectors(path, number)
         for factory in factories:
-            done = run([sys.executable, "-c", BUILD, factory, str(number), str(path)], {"OMP_NUM_THREADS": "1"})
-            made = path.with_suffix(".faiss")
-            size = made.stat().st_size / 2**20
-            made.unlink()
-            yield {
-                "vectors": number,
-                "factory": factory,
-                "cpu_s": round(done.cpu_s, 1),
-                "peak_mb": round(done.peak_mb),
-                "disk_mb": round(size),
-                "peak_over_disk": round(done.peak_mb / size, 2),
-                "recall_at_10": float(done.out),
-            }
+            for count in threads:
+                done = run(
+                    [sys.executable, "-c", BUILD, factory, str(number), str(path)], {"OMP_NUM_THREADS": str(count)}
+                )
+                made = path.with_suffix(".faiss")
+                size = made.stat().st_size / 2**20
+                made.unlink()
+                yield {
+                    "vectors": number,
+                    "factory": factory,
+                    "threads": count,
+                    "cpu_s": round(done.cpu_s, 1),
+                    "peak_mb": round(done.peak_mb),
+                    "disk_mb": round(size),
+                    "peak_over_disk": round(done.peak_mb / size, 2),
+                    **json.loads(done.out),
+                }
         path.unlink()
 
 
@@ -214,6 +234,7 @@ def main() -> None:
     parser.add_argument("--listed", type=int, nargs="*", default=[100_000])
     parser.add_argument("--vectors", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--factories", nargs="*", default=["Flat", "SQ8", "IVF4096,SQ8"])
+    parser.add_argument("--threads", type=int, nargs="*", default=[1], help="of FAISS, for each build")
     parser.add_argument("--scratch", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -226,7 +247,7 @@ def main() -> None:
             for row in part:
                 print(json.dumps(row.as_json()), file=sys.stderr, flush=True)
                 rows.append(row)
-        indexes = list(_indexes(scratch, options.vectors, options.factories))
+        indexes = list(_indexes(scratch, options.vectors, options.factories, options.threads))
     ratios = _ratios(rows) if rows else {}
     if options.json:
         print(json.dumps({"rows": [row.as_json() for row in rows], "ratios": ratios, "indexes": indexes}, indent=2))

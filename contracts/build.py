@@ -60,7 +60,7 @@ class Build:
     embedder_aliases: Mapping[str, str] = field(default_factory=lambda: EMBEDDER_ALIASES)
     chunkers: tuple[str, ...] = ("structural",)
     chunker_aliases: Mapping[str, str] = field(default_factory=lambda: CHUNKER_ALIASES)
-    parsers: tuple[str, ...] = ("html", "markdown", "pdf", "text", "unstructured", "xml")
+    parsers: tuple[str, ...] = ("epub", "html", "markdown", "odt", "pdf", "text", "unstructured", "xml")
     sources: tuple[str, ...] = ("local", "s3", "azure", "sftp", "custom", "api")
     factories: tuple[str, ...] = ("auto", "Flat", "SQ8", "HNSW32", "IVF,Flat", "IVF,SQ8")
 

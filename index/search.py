@@ -66,11 +66,21 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     _tune(index)
     if not index.is_trained and len(vectors):
         index.train(_training_sample(vectors, lists))
+    add_vectors(index, vectors)
+    return index
+
+
+def add_vectors(index: Any, vectors: Vectors) -> None:
+    """Adds vectors to a trained index, a block at a time.
+
+    Args:
+        index: An index of this module, empty.
+        vectors: Array of shape `(n, dimension)`, float32; of a memory map no more than a block is held.
+    """
     if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer):
         index.codes.resize(len(vectors) * index.sa_code_size())  # room at once: else it is held twice as it grows
     for block in _blocks(vectors):
         index.add(block)
-    return index
 
 
 def least_chunks(factory: str) -> int:

@@ -3,10 +3,10 @@
 indexes/<name>/tombstones.dsse.json   one signed statement: the index, a sequence, digests of documents, chunk ids
 
 A deletion counts at once: a reader looks at the file before each query (a local home: one stat; a remote one: every
-few seconds) and leaves what it names out before anything is ranked. The file is signed and counts up. One that is
-altered, gone, or older than the alias file or this reader knows stops the reader: neither does a deleted
-document come back, nor does somebody hide one unnoticed. Old versions keep what was deleted, the tombstone keeps it
-from being served; a later version does without it.
+few seconds, and no query waits long for it) and leaves what it names out before anything is ranked. The file is signed
+and counts up. One that is altered, gone, or older than the alias file or this reader knows stops the reader: neither
+does a deleted document come back, nor does somebody hide one unnoticed. Old versions keep what was deleted, the
+tombstone keeps it from being served; a later version does without it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ REMOTE_SECONDS = 5.0
 """How often the file of a remote home is read: so long a deletion may take to reach a reader there."""
 GRACE_SECONDS = 60.0
 """How long a remote home may fail to answer before a reader stops: it no longer knows what was deleted."""
+PATIENCE_SECONDS = 1.0
+"""How long a query waits for a remote home, while what was read last is young enough to go by."""
+_LONG_PATIENCE_SECONDS = 10.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
 
 Mask = npt.NDArray[np.bool_]
 _Stamp = tuple[int, int, int]
@@ -156,7 +160,8 @@ class Watch:
         self._allow_unsigned = allow_unsigned
         self._lock = threading.Lock()
         self._stamp: _Stamp | None = None
-        self._looked = 0.0
+        self._looked, self._next, self._pause = 0.0, 0.0, 0.0
+        self._look: tuple[threading.Thread, float] | None = None
         self._known = Tombstones(index=name, sequence=floor)
         self._broken: IntegrityError | None = None
         self._read(first=True)
@@ -173,7 +178,9 @@ class Watch:
             SignatureInvalid: The file does not hold.
             IntegrityError: It is older than what was read before, or gone; or a remote home did not answer for long.
         """
-        if self._is_stale():
+        if not self._store.is_local:
+            self._ask()
+        elif self._is_stale():
             with self._lock:
                 if self._is_stale():
                     self._read()
@@ -182,11 +189,34 @@ class Watch:
         return self._known
 
     def _is_stale(self) -> bool:
-        if self._broken is not None:
-            return True
-        if self._store.is_local:
-            return self._stat() != self._stamp
-        return time.monotonic() - self._looked >= REMOTE_SECONDS
+        return self._broken is not None or self._stat() != self._stamp
+
+    def _ask(self) -> None:
+        """Has a remote home asked by one thread, and waits for it as long as a query may wait.
+
+        A home that does not answer is asked again after a pause, and not by every query.
+        """
+        now = time.monotonic()
+        if now < self._next:
+            return
+        with self._lock:
+            if now < self._next:
+                return
+            if self._look is None or not self._look[0].is_alive():
+                self._look = (
+                    threading.Thread(target=self._read, name=f"stemma-tombstones-{self._name}", daemon=True),
+                    now,
+                )
+                self._look[0].start()
+            look, since = self._look
+        patience = PATIENCE_SECONDS if self._is_young() else _LONG_PATIENCE_SECONDS
+        look.join(max(0.0, since + patience - now))
+        if look.is_alive() and not self._is_young():
+            self._bear(TimeoutError("no answer yet"))
+
+    def _is_young(self) -> bool:
+        """Returns whether what was read last is young enough to go by, for want of an answer."""
+        return time.monotonic() - self._looked < GRACE_SECONDS
 
     def _stat(self) -> _Stamp | None:
         """Returns what changes with the file: it is replaced whole, so its inode does."""
@@ -205,14 +235,22 @@ class Watch:
             self._broken = error
             if first:
                 raise
+            self._wait()
             return
         except (OSError, StoreError) as error:
             self._bear(error)
+            self._wait()
             return
-        self._known, self._stamp, self._looked, self._broken = found, stamp, time.monotonic(), None
+        now = time.monotonic()
+        self._known, self._stamp, self._looked, self._broken = found, stamp, now, None
+        self._next, self._pause = now + REMOTE_SECONDS, 0.0
+
+    def _wait(self) -> None:
+        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or _SHORTEST_PAUSE)
+        self._next = time.monotonic() + self._pause
 
     def _bear(self, error: Exception) -> None:
-        if not self._store.is_local and time.monotonic() - self._looked < GRACE_SECONDS:
+        if not self._store.is_local and self._is_young():
             return
         self._broken = IntegrityError(
             f"{_named(self._name)} cannot be read ({error}), so what was deleted is not known. Nothing is served until "

@@ -52,6 +52,13 @@ class HtmlParser:
         )
 
 
+def page(source: str) -> tuple[Layout, tuple[str, ...], list[str]]:
+    """Lays out a page that is part of another document; returns its text, what was noted, and where it links to."""
+    root = _tree(source)
+    layout, seen = _laid_out(root)
+    return layout, seen, list(_links(root))
+
+
 def _tree(source: str) -> Any:
     from lxml import etree  # noqa: PLC0415 - an unchanged run parses nothing
 

@@ -1,4 +1,4 @@
-"""The long tail of formats, through `unstructured`: docx, pptx, eml, msg, and odt, epub, rtf with pandoc.
+"""The long tail of formats, through `unstructured`: docx, pptx, eml, msg, and rtf with pandoc.
 
 Imported only when such a document comes; a few hundred megabytes and several seconds.
 """
@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 from corpus.errors import ParseError
@@ -56,7 +57,9 @@ class OfficeParser:
     def fingerprint(self) -> str:
         """Digest of everything that changes the text that comes out, the sentence model included."""
         parts = {"name": NAME, "unstructured": version("unstructured"), "model": offline_nlp.model_name()}
-        return fingerprint("parser", {**parts, "pandoc": shutil.which("pandoc") is not None})
+        return fingerprint(
+            "parser", {**parts, "pandoc": shutil.which("pandoc") is not None and find_spec("pypandoc") is not None}
+        )
 
     def parse(self, blob: RawBlob, media_type: str) -> ParsedDocument:
         """Parses one document; see `corpus.seams.Parser`."""
@@ -85,10 +88,10 @@ def _refuse(data: bytes, media_type: str) -> None:
         )
     if media_type in _ZIPPED:
         refuse_bomb(data)
-    if media_type in _NEED_PANDOC and shutil.which("pandoc") is None:
+    if media_type in _NEED_PANDOC and not (shutil.which("pandoc") and find_spec("pypandoc")):
         raise ParseError(
-            f"Reading {media_type} needs the program pandoc, which is not installed here. Install it, or save the "
-            "document as DOCX or PDF.",
+            f"Reading {media_type} this way needs the program pandoc and the package pypandoc, which are not both "
+            "installed here. Install them, or save the document as DOCX or PDF.",
             code="unsupported",
         )
 

@@ -11,8 +11,10 @@ PARSERS = Registry(
     seam="parser",
     group="stemma.parsers",
     table={
+        "epub": "ingestion.parsers.epub:EpubParser",
         "html": "ingestion.parsers.html:HtmlParser",
         "markdown": "ingestion.parsers.markdown:MarkdownParser",
+        "odt": "ingestion.parsers.odt:OdtParser",
         "pdf": "ingestion.parsers.pdf:PdfParser",
         "text": "ingestion.parsers.plain:PlainParser",
         "unstructured": "ingestion.parsers.office:OfficeParser",
@@ -36,7 +38,7 @@ DEFAULTS: Mapping[str, str] = {
     media.PPTX: "unstructured",
     media.EMAIL: "unstructured",
     media.MSG: "unstructured",
-    media.ODT: "unstructured",
-    media.EPUB: "unstructured",
+    media.ODT: "odt",
+    media.EPUB: "epub",
     media.RTF: "unstructured",
 }

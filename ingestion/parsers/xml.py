@@ -27,7 +27,7 @@ class XmlParser:
         """Parses one document; see `corpus.seams.Parser`."""
         source, notes = decode(blob.data, markup=True)
         require_text(source, "file")
-        root = _tree(source)
+        root = tree_of(source)
         layout = Layout()
         for text in _texts(root):
             layout.add(BlockKind.PARAGRAPH, text)
@@ -43,7 +43,12 @@ class XmlParser:
         )
 
 
-def _tree(source: str) -> Any:
+def tree_of(source: str) -> Any:
+    """Parses a text of XML; entities stay what they are, and nothing is fetched.
+
+    Raises:
+        ParseError: It holds no element, or was given up midway.
+    """
     from lxml import etree  # noqa: PLC0415 - an unchanged run parses nothing
 
     reader = etree.XMLParser(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -232,6 +233,49 @@ def test_a_remote_home_is_asked_every_few_seconds_and_may_fail_for_a_while(world
     with pytest.raises(IntegrityError, match="cannot be read"):
         watch.current()
     monkeypatch.setattr(_Flaky, "failing", False)
+    now[0] += 10.0
+    assert watch.current().sequence == 1
+
+
+class _Silent(Store):
+    """A remote home that takes a request and does not answer before it is let."""
+
+    asked = 0
+    answering: threading.Event
+
+    @property
+    def is_local(self) -> bool:
+        return False
+
+    def read_bytes(self, name: str) -> bytes:
+        type(self).asked += 1
+        self.answering.wait(30)
+        return super().read_bytes(name)
+
+
+def test_a_remote_home_that_is_silent_holds_no_query_up_and_is_not_asked_by_each(world, live, monkeypatch):
+    monkeypatch.setattr(_Silent, "answering", threading.Event(), raising=False)
+    _Silent.answering.set()
+    for name, seconds in {"REMOTE": 0.05, "GRACE": 1.2, "PATIENCE": 0.1, "_LONG_PATIENCE": 0.2}.items():
+        monkeypatch.setattr(tombstone_module, f"{name}_SECONDS", seconds)
+    watch = Watch(_Silent(url=world.store.url, fs=world.store.fs, root=world.store.root), NAME, world.trust)
+    world.bury(1, "bread")
+    _Silent.answering.clear()
+    time.sleep(0.06)
+    began, asked = time.monotonic(), _Silent.asked
+    assert {watch.current().sequence for _ in range(200)} == {0}
+    assert time.monotonic() - began < 1.0, "only the first query waited"
+    assert _Silent.asked == asked + 1
+    time.sleep(1.3)
+    with pytest.raises(IntegrityError, match="no answer yet"):
+        watch.current()
+    _Silent.answering.set()
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with contextlib.suppress(IntegrityError):
+            if watch.current().sequence == 1:
+                break
+        time.sleep(0.02)
     assert watch.current().sequence == 1
 
 

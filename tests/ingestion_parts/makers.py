@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from email.message import EmailMessage
 
 import docx
@@ -63,6 +64,44 @@ def docx_of() -> bytes:
     out = io.BytesIO()
     document.save(out)
     return out.getvalue()
+
+
+OFFICE = (
+    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" xmlns:xlink="http://www.w3.org/1999/xlink"'
+)
+WORDS = "<text:p>Goods may be returned within thirty days.</text:p>"
+PAGE = "<p>Goods may be returned within thirty days.</p>"
+_CONTAINER = '<container><rootfiles><rootfile full-path="book/all.opf"/></rootfiles></container>'
+
+
+def zip_of(parts: dict[str, str], media_type: str) -> bytes:
+    """A zip whose first member says what it is, as OpenDocument and EPUB want it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, part in {"mimetype": media_type, **parts}.items():
+            archive.writestr(name, part)
+    return out.getvalue()
+
+
+def odt_of(body: str = WORDS, head: str = "", **parts: str) -> bytes:
+    """An OpenDocument text; `head` stands before its root, `parts` beside content.xml."""
+    content = f"<office:body><office:text>{body}</office:text></office:body>"
+    whole = f"{head}<office:document-content {OFFICE}>{content}</office:document-content>"
+    return zip_of({"content.xml": whole, **parts}, "application/vnd.oasis.opendocument.text")
+
+
+def epub_of(pages: dict[str, str], head: str = "", title: str = "Returns", **parts: str) -> bytes:
+    """A book with these bodies of pages in its spine; `head` stands before the root of each part of XML."""
+    items = "".join(f'<item id="i{place}" href="{name}"/>' for place, name in enumerate(pages))
+    spine = "".join(f'<itemref idref="i{place}"/>' for place in range(len(pages)))
+    dublin = f'<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{title}</dc:title></metadata>'
+    package = f"{head}<package>{dublin}<manifest>{items}</manifest><spine>{spine}</spine></package>"
+    html = '<html xmlns="http://www.w3.org/1999/xhtml"><body>'
+    written = {f"book/{name}": f"{head}{html}{body}</body></html>" for name, body in pages.items()}
+    container = {"META-INF/container.xml": f"{head}{_CONTAINER}", "book/all.opf": package}
+    return zip_of({**container, **written, **parts}, "application/epub+zip")
 
 
 def mail_of() -> bytes:

@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from ingestion_parts.makers import (
     HTML,
     MARKDOWN,
+    PAGE,
     RST,
     blob_of,
     check_text_law,
     docx_of,
+    epub_of,
     locked_pdf,
     mail_of,
+    odt_of,
     outcome_of,
     pdf_of,
 )
@@ -35,6 +38,8 @@ SAMPLES = {
     "xml": (b"<feed><title>News</title><entry>Words</entry></feed>", "a.xml", media.XML),
     "pdf": (pdf_of(), "a.pdf", media.PDF),
     "unstructured": (docx_of(), "a.docx", media.DOCX),
+    "odt": (odt_of(), "a.odt", media.ODT),
+    "epub": (epub_of({"a.xhtml": PAGE}), "a.epub", media.EPUB),
 }
 
 
