@@ -18,6 +18,8 @@ from uuid6 import uuid7
 
 _SLUG = re.compile(r"[^a-z0-9._/-]+")
 _MARKED = re.compile(r"-[0-9a-f]{16}$")
+_MOST_LETTERS = 1000
+"""Of an id. PostgreSQL's indexes take rows of 2,704 bytes, and one of ours holds two ids."""
 NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
 
 
@@ -100,8 +102,8 @@ def normalise_doc_id(path: str) -> str:
     """Turns a path inside a source into a document id.
 
     The result matches `^[a-z0-9._/-]+$`, and no part of it is empty, `.` or `..`. Where folding loses
-    something (upper case, spaces, other scripts), or where the path looks as if it had been folded,
-    64 bits of digest of the original are appended: two paths do not share an id, and nobody can
+    something (upper case, spaces, other scripts, what is over 1,000 letters), or where the path looks as if it had been
+    folded, 64 bits of digest of the original are appended: two paths do not share an id, and nobody can
     name a file so that it takes the id of another.
 
     Args:
@@ -118,8 +120,9 @@ def normalise_doc_id(path: str) -> str:
     folded = unicodedata.normalize("NFKD", joined).encode("ascii", "ignore").decode().lower()
     # Folding can empty a part, or turn full-width dots into a climb.
     slug = "/".join(part for part in _SLUG.sub("-", folded).split("/") if part not in ("", ".", ".."))
-    if slug == joined and not _MARKED.search(slug):
+    if slug == joined and not _MARKED.search(slug) and len(slug) <= _MOST_LETTERS:
         return slug
+    slug = slug[: _MOST_LETTERS - 17].rstrip("/.")
     return f"{slug or 'doc'}-{sha256_hex(joined.encode('utf-8', 'surrogatepass'))[:16]}"
 
 

@@ -50,7 +50,7 @@ def told(failure: Failure, settings: Settings | None = None) -> str:
     """
     owner = ""
     documents: Sequence[str] = ()
-    with suppress(StemmaError, OSError):
+    with suppress(StemmaError, OSError, ValueError, LookupError, TypeError):  # the last three: a damaged file
         settings = settings or load_settings()
         owner = _owner(settings, failure.contract)
         documents = _documents(settings, failure)
@@ -61,7 +61,7 @@ def told(failure: Failure, settings: Settings | None = None) -> str:
 
 def _why(error: BaseException | str | None) -> str:
     kind = type(error).__name__ if isinstance(error, BaseException) else ""
-    said = logs.told(error) if isinstance(error, BaseException) else error or _LOST
+    said = logs.told(error) if isinstance(error, BaseException) else logs.redact(error or _LOST)
     words = " ".join(said.split()).rstrip(".")
     return f"{kind}: {words}." if kind and words != kind else f"{words}."
 

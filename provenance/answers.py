@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from corpus.ids import sha256_hex
 from provenance.grams import Grams, Numbers, grams
 from provenance.signature import Novelty, Signature, novelty_of
 
+_LONGEST_KEY = 1_000
+"""PostgreSQL's indexes take rows of 2,704 bytes."""
 COMMON_ANSWERS = 3
 """A key that this many other answers hold is a stock phrase (design, measured 2026)."""
 LEAST_NOVELTY = 4.0
@@ -40,7 +43,7 @@ class AnswerInput:
     """One served answer, as imported.
 
     Attributes:
-        answer_id: Unique in the RAG system.
+        answer_id: Unique in the RAG system. This, `index_version` and `mark` are shortened by `key_of`.
         text: What was served.
         system: Which RAG system served it.
         model: Which model wrote it; empty when not known.
@@ -67,6 +70,19 @@ class AnswerInput:
     trace_id: str = ""
     mark: str = ""
     given: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Shortens what answers are found by: no index of a database takes names without end."""
+        for name in ("answer_id", "index_version", "mark"):
+            object.__setattr__(self, name, key_of(getattr(self, name)))
+
+
+def key_of(text: str) -> str:
+    """Returns a name as it is, or where it is over 1,000 bytes of UTF-8, its beginning and 128 bits of its digest."""
+    whole = text.encode("utf-8", "replace")
+    if len(whole) <= _LONGEST_KEY:
+        return text
+    return f"{whole[: _LONGEST_KEY - 33].decode('utf-8', 'ignore')}-{sha256_hex(whole)[:32]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -97,6 +97,15 @@ def test_a_plain_path_is_its_own_id_and_nobody_can_take_anothers() -> None:
     assert normalise_doc_id(victim) != victim
 
 
+def test_a_long_path_has_a_short_id_of_its_own() -> None:
+    long = "a/" * 600
+    assert normalise_doc_id("a" * 1_000) == "a" * 1_000, "what fits is as it always was"
+    ids = {normalise_doc_id(path) for path in (long + "b.md", long + "c.md", "a" * 1_001, "a" * 1_002)}
+    assert len(ids) == 4
+    assert all(len(doc_id) <= 1_000 for doc_id in ids)
+    assert all(normalise_doc_id(doc_id) != doc_id for doc_id in ids), "and nobody can name a file so"
+
+
 @pytest.mark.parametrize("path", ["", "/", ".", "..", "a/../b", "../a", "//."])
 def test_a_path_outside_a_source_has_no_id(path: str) -> None:
     with pytest.raises(ValueError, match="not a path inside a source"):

@@ -52,3 +52,13 @@ def test_where_nothing_can_be_looked_up_the_rest_is_said(tmp_path: Path, project
     assert told(failure, gone) == "contract 'handbook' (owner unknown): assess of run run-1 failed: it was over."
     every = told(Failure(contract="", task="forget_overdue_answers", run_id="run-1", error="no"), gone)
     assert every == "all contracts: forget_overdue_answers of run run-1 failed: no."
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[", b"[1]", b'{"a": 1}', b'[{"ref": {}}]', b"\xff"])
+def test_a_damaged_shard_does_not_silence_the_alarm(project: Project, damaged: bytes) -> None:
+    """It may be the very reason of the failure."""
+    name = "0" * 32
+    project.runtime.store.replace(f"staging/run-1/{name}/entries.json", damaged)
+    failure = Failure(contract=NAME, task="assess", run_id="run-1", shard=name, error="lost: password=hunter2")
+    said = told(failure, project.settings)
+    assert said == "contract 'handbook' (owner docs-team): assess of run run-1 failed: lost: password=[redacted]."
