@@ -74,8 +74,17 @@ class Processes:
                 raise ConfigurationError(
                     f"process {before.process.pid} works on {order.contract!r} already. Stop it first, or wait."
                 )
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and command
-                [sys.executable, "-m", "console.cli.main", *words_of(order), "--json", "--project", self._project],
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and command; -P: a project has a folder `contracts` too
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "console.cli.main",
+                    *words_of(order),
+                    "--json",
+                    "--project",
+                    self._project,
+                ],
                 env={**os.environ, "STEMMA_ACTOR": order.by},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,  # one JSON document, when it ends

@@ -149,6 +149,7 @@ def _asked_by_form(page: Page) -> Callable[[Request], Awaitable[Response]]:
         if person.session:  # a program shows its token on purpose; a browser sends its cookie whoever made the form
             forms.require_ours(request, request.app.state.access, person, sealed)
         query = asked(page.query, {**request.query_params, **fields})
+        require_right(request, "read", query)
         view = await run_in_threadpool(page.load, _visit(request, person), query)
         if request.url.path.endswith(".json"):
             return Response(view.model_dump_json(indent=2), media_type="application/json")

@@ -1,0 +1,54 @@
+"""Somebody who is in, and may see only some contracts: every page and every twin asks before it reads anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.testclient import TestClient
+
+from console.web.access import Right, TokenAccess
+from console.web.app import create_app
+from console.web.page import OfContract
+from console.web.pages.listed import PAGES
+from corpus.settings import load_settings
+from ingestion.runtime import open_runtime
+
+TOKEN = "token-of-the-tests-0123456789"
+NEEDED = {"id": "x", "number": "1", "from": "1", "to": "2"}
+
+
+class OnlyDrafts(TokenAccess):
+    """Lets people read what is about `drafts`."""
+
+    def may(self, _request: Request, right: Right, contract: str) -> bool:
+        """Knows one contract."""
+        return right == "read" and contract == "drafts"
+
+
+@pytest.fixture(scope="module")
+def limited(home: Any) -> Iterator[TestClient]:
+    runtime = open_runtime(load_settings(home.folder))
+    app = create_app(runtime, OnlyDrafts(TOKEN))
+    with TestClient(app, headers={"authorization": f"Bearer {TOKEN}"}, follow_redirects=False) as client:
+        yield client
+    runtime.catalog.close()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.strip("/"))
+def test_a_page_of_a_contract_that_one_may_not_see_is_refused(limited: TestClient, page: Any) -> None:
+    query = {**NEEDED, "contract": "handbook"} if issubclass(page.query, OfContract) else {}
+    for path in (page.path, f"{page.path}.json"):
+        answer = limited.get(path, params=query)
+        assert (answer.status_code, "You may not see" in answer.text) == (403, True), answer.text
+        if page.posts:
+            answer = limited.post(path, data={"contract": "handbook", "yaml": "kind: DataContract"})
+            assert (answer.status_code, "You may not see" in answer.text) == (403, True), answer.text
+
+
+def test_what_one_may_see_is_shown(limited: TestClient) -> None:
+    answer = limited.get("/source.json", params={"contract": "drafts"})
+    assert answer.status_code == 200
+    assert "handbook" not in answer.text
