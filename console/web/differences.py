@@ -23,6 +23,8 @@ from ingestion.runtime import Runtime
 
 FRESH = timedelta(minutes=10)
 _MOST = 6
+_MOST_DOCUMENTS = 200_000
+"""Documents that differ, in all differences that are remembered: some hundred bytes each."""
 _Key = tuple[str, str, str, str]
 
 
@@ -51,8 +53,11 @@ class _Differences:
     def put(self, key: _Key, found: Difference) -> None:
         with self._lock:
             self._known[key] = _Known(found, utc_now() + FRESH)
-            while len(self._known) > _MOST:
+            while len(self._known) > 1 and (len(self._known) > _MOST or self._documents() > _MOST_DOCUMENTS):
                 self._known.popitem(last=False)
+
+    def _documents(self) -> int:
+        return sum(len(known.found.versions.documents) for known in self._known.values())
 
     def working(self, key: _Key) -> threading.Lock:
         with self._lock:

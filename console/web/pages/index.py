@@ -26,7 +26,6 @@ from console.web.seals import seals_of
 from console.web.versions import LIVE, Around, VersionRow, row_of
 from contracts.model import Contract
 from corpus.catalog import aliasmoves, canaries, embedders, erasures, holds, timeline, versions
-from corpus.catalog.aliasmoves import AliasMove
 from corpus.errors import ConfigurationError
 from corpus.ids import new_run_id
 from ingestion.runtime import Runtime
@@ -104,7 +103,7 @@ def load(visit: Visit, query: Asked) -> Index:
         paging=paging,
         waiting=[row.number for row in rows if row.stage == "candidate"],
         refused=refused_of(runtime, name) if name else [],
-        moves=_moves(around.moves),
+        moves=_moves(around),
         contamination=contamination_series(measured),
         alarms=alarms_of(measured[-1]) if measured else [],
         golden=golden_series(evaluated),
@@ -132,19 +131,23 @@ def _spaces(tx: Session, around: Around) -> set[str]:
     return {*around.models, *({named.fingerprint} if named else ())}
 
 
-def _moves(moves: Sequence[AliasMove]) -> list[MoveTold]:
-    mine = [move for move in moves if move.alias == LIVE][-_MOVES:]
-    return [
-        MoveTold(
-            at=move.at,
-            before=move.before,
-            number=move.number,
-            by=move.actor,
-            reason=move.reason,
-            back=move.before is not None and move.number < move.before,
+def _moves(around: Around) -> list[MoveTold]:
+    """Returns the last moves of `live`, versions under the numbers that they have since an erasure."""
+    told = []
+    for move in [move for move in around.moves if move.alias == LIVE][-_MOVES:]:
+        number = around.replaced.get(move.number, move.number)
+        before = around.replaced.get(move.before or 0, move.before or 0) or None
+        told.append(
+            MoveTold(
+                at=move.at,
+                before=move.before if before == number else before,
+                number=number,
+                by=move.actor,
+                reason=move.reason,
+                back=move.before is not None and move.number < move.before,
+            )
         )
-        for move in mine
-    ]
+    return told
 
 
 class Release(Form):

@@ -79,6 +79,7 @@ class Version(View):
         description="`live`, `candidate`, `superseded` and so on; `refused` for one that a gate refused."
     )
     means: str = Field(description="What that means.")
+    built_again: int | None = Field(description="Version that took its place when a document was erased.")
     aliases: list[str]
     held: str = Field(description="Why retention must keep it; empty where it is not held.")
     live: int | None = Field(description="Number of the version that readers get.")
@@ -138,6 +139,7 @@ def load(visit: Visit, query: Asked) -> Version:
         candidate="",
         stage=stage,
         means=MEANS[stage],
+        built_again=around.replaced.get(number),
         aliases=sorted(alias for alias, to in around.aliases.items() if to == number),
         held=held.reason if held else "",
         live=around.aliases.get(LIVE),
@@ -200,6 +202,7 @@ def _refused(visit: Visit, query: Asked) -> Version:
         candidate=found.id,
         stage="refused",
         means="a gate refused it: it has no number, is not signed, and no reader opens it",
+        built_again=None,
         aliases=[],
         held="",
         live=pointed.number if pointed else None,

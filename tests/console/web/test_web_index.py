@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from sqlalchemy import event
 
+from console.web import seals
 from console.web.access import Person
 from console.web.page import Visit
 from console.web.pages.listed import PAGES
@@ -322,6 +323,28 @@ def test_a_refused_gate_is_said_and_insisting_is_written_into_the_manifest(versi
         assert "somebody else has to approve it" in _act(versions_own, mara, "/version/approve", 7, reason="my own"), (
             "who insisted has built it"
         )
+
+
+def test_a_page_checks_what_serves_first_and_the_rest_as_time_allows(
+    versions_home: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(versions_home.folder, folder)
+    monkeypatch.delenv("STEMMA_PROJECT", raising=False)
+    monkeypatch.setattr(seals, "_BUDGET_SECONDS", 0.0)
+    runtime = open_runtime(load_settings(folder))
+    with runtime.catalog.reading() as tx:
+        known = versions.all_of(tx, "handbook")
+    states = {number: seal.state for number, seal in seals.seals_of(runtime, known, 5).items()}
+    assert states == {5: "verified", **dict.fromkeys((1, 2, 3, 4, 6), "not checked yet")}
+    assert seals.seal_now(runtime, known[0]).state == "verified"
+    found = seals.seals_of(runtime, known, 5)
+    assert [number for number, seal in sorted(found.items()) if seal.state == "verified"] == [1, 5]
+    assert found[1].checked_at == seals.seals_of(runtime, known, 5)[1].checked_at, "it is remembered"
+    for key in (folder / "keys" / "trusted").iterdir():
+        key.unlink()
+    assert seals.seals_of(runtime, known, 5)[5].state == "not verified", "of another trust folder nothing is known"
+    runtime.catalog.close()
 
 
 def _grow(runtime: Runtime, number: int) -> None:
