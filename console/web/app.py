@@ -14,7 +14,8 @@ How to add a page
 3. **Reading**: through `visit.runtime`, in one `runtime.catalog.reading()`, with a number of statements that does not
    grow with the rows (`tests/console/web/test_web_statements.py` counts them). Queries live in `corpus.catalog` or
    `ingestion`; the console writes no SQL. Lists are cut by `Paging`. An unknown name is a `ConfigurationError`, an
-   unknown page of a known thing `Missing`; both become error pages here.
+   unknown page of a known thing `Missing`; both become error pages here. A query that is too long for an address, such
+   as a pasted contract, may come as a form (`posts=True`): it goes to the same `load`, and writes nothing.
 4. **Writing**: an `Action` takes a validated form, a person and the runtime, calls `ingestion`, and returns `Done`.
    Sign-in, CSRF and what errors look like are not its business. Put `{{ ui.guard(csrf) }}` into the form.
 5. **Template** `console/web/templates/NAME.html`: `{% extends "frame.html" %}`, `view` is the model; `macros.html` has

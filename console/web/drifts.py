@@ -109,8 +109,8 @@ def drawing(drift: Drift, width: float, height: float) -> Drawn:
     top = max([*known, *drift.lines, 1e-9]) * 1.15
     levels = [number for point in drift.points for number in (point.level, point.before) if number is not None]
     least, most = (min(levels), max(levels)) if levels else (0.0, 0.0)
-    margin, room = 7.0, 5.0
-    step = (width - 2 * margin) / max(len(drift.points) - 1, 1)
+    left, right, room = 42.0, 7.0, 5.0  # numbers stand on the left
+    step = (width - left - right) / max(len(drift.points) - 1, 1)
 
     def low(value: float | None) -> float | None:
         return None if value is None else round(height - room - min(value / top, 1.0) * (height - 2 * room), 1)
@@ -123,7 +123,7 @@ def drawing(drift: Drift, width: float, height: float) -> Drawn:
 
     dots = tuple(
         Dot(
-            x=round(margin + place * step, 1),
+            x=round(left + place * step, 1),
             value=low(point.value),
             level=level(point.level),
             before=level(point.before),

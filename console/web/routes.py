@@ -44,7 +44,21 @@ def add_page(router: APIRouter, page: Page) -> None:
     )
     if page.posts:
         router.add_api_route(page.path, _asked_by_form(page), methods=["POST"], include_in_schema=False)
-        router.add_api_route(f"{page.path}.json", _asked_by_form(page), methods=["POST"], include_in_schema=False)
+        router.add_api_route(
+            f"{page.path}.json",
+            _asked_by_form(page),
+            methods=["POST"],
+            name=f"{page.path.strip('/')}-by-form",
+            summary=f"{page.title}, asked by a form",
+            description="The same as by address, for a query that is too long for one.",
+            response_model=page.model,
+            openapi_extra={
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/x-www-form-urlencoded": {"schema": page.query.model_json_schema()}},
+                }
+            },
+        )
 
 
 def add_action(router: APIRouter, action: Action) -> None:

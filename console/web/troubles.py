@@ -26,7 +26,11 @@ def troubles_of(source: Source, facts: Facts, now: datetime) -> list[Trouble]:
 def _contract(source: Source) -> Iterator[Trouble]:
     if source.problem:
         yield _trouble(
-            source, "bad", "contract.invalid", f"The contract cannot be used: {source.problem.splitlines()[0]}"
+            source,
+            "bad",
+            "contract.invalid",
+            f"The contract cannot be used: {source.problem.splitlines()[0]}",
+            "/contract",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ingestion.preview import Standing
 from ingestion.rehearsal import Trial
 
 _MOST_MOVED = 50
+_NUMBERS = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})$")
 _LONGEST = 200_000
 """Characters of a text that is taken: a contract has some thousand."""
 
@@ -105,6 +107,7 @@ class ChangePage(View):
     required: str = Field(description="Step of the version number that the changes ask for.")
     made: str = Field(description="The step that was made.")
     sufficient: bool
+    next_version: str = Field(description="The version number that the changes ask for; empty where none can be told.")
     refused: str = Field(description="Why the next run would refuse it; empty where it would not.")
     changes: list[ChangeTold] = Field(description="Breaking ones first.")
     tell: list[str]
@@ -136,12 +139,24 @@ def load(visit: Visit, query: Asked) -> ChangePage:
         required=found.required if found else "",
         made=found.made if found else "",
         sufficient=found.sufficient if found else True,
+        next_version=_next(found.before, found.required) if found else "",
         refused=preview.refusal(visit.runtime, proposed) if proposed else "",
         changes=_changes(found) if found else [],
         tell=list(found.tell) if found else [],
         tried=tried,
         untried=untried,
     )
+
+
+def _next(version: str, step: str) -> str:
+    """Returns a version number raised by a step; empty where it is none of three numbers, or nothing is asked."""
+    match = _NUMBERS.match(version)
+    steps = ("major", "minor", "patch")
+    if match is None or step not in steps:
+        return ""
+    place = steps.index(step)
+    numbers = [int(match[part + 1]) for part in range(3)]
+    return ".".join(map(str, (*numbers[:place], numbers[place] + 1, *(0 for _ in numbers[place + 1 :]))))
 
 
 def _changes(found: Comparison) -> list[ChangeTold]:

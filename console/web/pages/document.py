@@ -307,7 +307,8 @@ class Erase(Form):
 
 
 def _erase(visit: Visit, form: Erase) -> Done:
-    from ingestion.stages import erase  # noqa: PLC0415 - brings the engines
+    from ingestion.openreaders import READERS  # noqa: PLC0415 - brings the engines
+    from ingestion.stages import erase  # noqa: PLC0415
 
     if form.confirm != form.id:
         raise ConfigurationError("The id that was typed is not that of the document. Nothing was erased.")
@@ -316,6 +317,7 @@ def _erase(visit: Visit, form: Erase) -> Done:
     if known is None:
         raise ConfigurationError("There is no such document. Nothing was erased.")
     done = erase.erase(visit.runtime, form.contract, form.id, reason=form.reason, actor=visit.person.name)
+    READERS.close_others(visit.runtime.store.url, form.contract, ())
     words = f"The document is erased, from every version and from all that was kept of it. Signed receipt: {done.path}."
     return Done(words=words, path="/source", query={"contract": form.contract})
 

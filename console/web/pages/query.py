@@ -32,7 +32,9 @@ class Asked(NoQuery):
     q: str = Field(default="", max_length=2_000, description="The question; empty shows the form only.")
     k: int = Field(default=5, ge=1, le=50, description="Hits of each side.")
     version: str = Field(
-        default="live", max_length=80, description="An alias, a number, or `candidate:` and the id of a candidate."
+        default="",
+        max_length=80,
+        description="An alias, a number, or `candidate:` and the id of a candidate; empty for what is live, or newest.",
     )
     other: str = Field(default="", max_length=80, description="The same, for the other side; empty for one side.")
     origin: Literal[
@@ -146,7 +148,8 @@ def load(visit: Visit, query: Asked) -> QueryPage:
             require_source(runtime, tx, query.contract)
     name = query.contract or next(iter(names), "")
     known = sidebyside.choices_of(runtime, name) if name else Choices(name="", versions=(), aliases={}, candidates=())
-    which = [query.version or "live", *([query.other] if query.other else [])]
+    version = query.version or _first(known)
+    which = [version, *([query.other] if query.other else [])]
     sides, problem = _sides(visit, query, known, which)
     shown = [{found.hit.chunk_id for found in side.hits} for side in sides]
     return QueryPage(
@@ -155,7 +158,7 @@ def load(visit: Visit, query: Asked) -> QueryPage:
         choices=_choices(known),
         q=query.q,
         k=query.k,
-        version=query.version,
+        version=version,
         other=query.other,
         origin=query.origin,
         basis=query.basis,
@@ -179,6 +182,13 @@ def _sides(visit: Visit, query: Asked, known: Choices, which: Sequence[str]) -> 
         return sidebyside.ask(visit.runtime, known, question, which), ""
     except StemmaError as error:
         return (), str(error)
+
+
+def _first(known: Choices) -> str:
+    """Returns what is asked where nobody says what: what is live, else the newest, else what was held back last."""
+    if "live" in known.aliases or not (known.versions or known.candidates):
+        return "live"
+    return str(known.versions[0].number) if known.versions else f"{CANDIDATE}{known.candidates[0].id}"
 
 
 def _where(query: Asked) -> tuple[str, ...]:

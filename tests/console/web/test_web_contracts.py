@@ -180,6 +180,7 @@ def test_a_change_is_compared_and_tried_and_nothing_is_written(told: Any) -> Non
         breaking = asked(stricter)
         assert (breaking["verdict"], breaking["required"], breaking["made"]) == ("breaking", "major", "none")
         assert not breaking["sufficient"]
+        assert breaking["next_version"] == "2.0.0"
         assert "used before with other terms" in breaking["refused"]
         moved = {item["doc_id"]: (item["now"], item["would"]) for item in breaking["tried"]["moved"]}
         assert moved["refunds.md"] == ("active", "quarantined")

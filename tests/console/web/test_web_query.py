@@ -18,8 +18,8 @@ GATE = "  - property: ragGates\n    vendor: stemma\n    value: {change: {maxAdde
 
 
 @pytest.fixture(scope="module")
-def asked(home: Any, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
-    """A console whose handbook has a version of another model, and a candidate that a gate held back."""
+def project(home: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A project whose handbook has a version of another model, and a candidate that a gate held back."""
     folder = tmp_path_factory.mktemp("query") / "project"
     shutil.copytree(home.folder, folder)
     project = type(home)(folder)
@@ -32,6 +32,12 @@ def asked(home: Any, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> It
         front = "---\nversion: '1'\nlast_validated_date: 2026-02-01\n---\n"
         project.write(f"docs/{name}.md", f"{front}# {name.title()}\n\n{body}\n")
     project("ingest", "handbook", codes=(0, 1))
+    return project
+
+
+@pytest.fixture(scope="module")
+def asked(project: Any, serve: Any) -> Iterator[httpx2.Client]:
+    """Somebody who is signed in at its console."""
     with serve(project, console_token=TOKEN) as site, site.client("Ines") as client:
         client.timeout = httpx2.Timeout(120)
         yield client
@@ -141,6 +147,17 @@ def test_an_index_without_a_version_and_an_unknown_one(asked: httpx2.Client) -> 
     assert typo.status_code == 404
     assert "Did you mean 'handbook'?" in typo.json()["detail"]
     assert asked.get("/query.json", params={"contract": "handbook", "q": "x", "k": "51"}).status_code == 400
+
+
+def test_what_was_erased_is_not_found_though_readers_are_open(asked: httpx2.Client, project: Any) -> None:
+    before = _asked(asked, "a forgotten password", other="shadow")
+    assert {side["hits"][0]["doc_id"] for side in before["sides"]} == {"passwords.md"}
+    project("erase", "handbook", "passwords.md", "--reason", "asked for by its writer", "--yes")
+    after = _asked(asked, "a forgotten password", other="shadow", k="20")
+    assert after["problem"] == ""
+    for side in after["sides"]:
+        assert side["opened"], "another version stands in its place"
+        assert "passwords.md" not in {hit["doc_id"] for hit in side["hits"]}
 
 
 def test_words_of_a_question_are_marked_by_their_beginning() -> None:
