@@ -66,6 +66,8 @@ BODY = "The {title} page says how parcels of kind {title} are sent, who answers 
 PAGES = {
     "corpus": "/corpus",
     "source": f"/source?contract={NAME}",
+    "models": "/reembeds",
+    "re-embed": f"/reembed?contract={NAME}",
     "quarantine": f"/quarantine?contract={NAME}",
     "quarantine, last page": f"/quarantine?contract={NAME}&page=99999",
     "quarantine, one rule": f"/quarantine?contract={NAME}&rule=governance_fields",

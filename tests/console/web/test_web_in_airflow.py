@@ -65,6 +65,7 @@ def server(home: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     project = folder / "project"
     shutil.copytree(home.folder, project)
     site = lay_out(folder / "airflow", project, preload=False)
+    site.run("dags", "reserialize")  # no DAG processor runs here
     passwords = site.home / "passwords.json"
     passwords.write_text(json.dumps(PASSWORDS))
     environment = site.environment() | {
@@ -175,6 +176,32 @@ def test_a_form_is_taken_from_any_worker_and_from_no_other_site(server: Server) 
         assert "Your vote is kept" in told
     votes = server.cli("quarantine", "show", "inbox", "offer.html")["votes"]
     assert [vote["actor"] for vote in votes] == ["mara"]
+
+
+def test_a_re_embed_is_a_run_of_airflow_in_the_name_of_who_asked(server: Server) -> None:
+    """The DAG is paused, as new ones are: the run waits, which the page says. A real one is in tests/e2e."""
+    place, headers = "/stemma/reembed?contract=handbook", {"origin": server.url}
+    form = {"contract": "handbook", "model": "all-MiniLM-L6-v2", "mode": "shadow", "reason": "to try it"}
+    with server.client("vera") as vera:
+        form["csrf"] = _csrf(vera.get(f"{place}&model=all-MiniLM-L6-v2").text)
+        assert vera.post("/stemma/reembed/start", data=form, headers=headers).status_code == 403
+    with server.client("mara") as mara:
+        form["csrf"] = _csrf(mara.get(f"{place}&model=all-MiniLM-L6-v2").text)
+
+        def say(path: str) -> str:
+            assert mara.post(f"/stemma/reembed/{path}", data=form, headers=headers).status_code == 303
+            return mara.get(place).text
+
+        assert "of corpus_reembed is queued. The DAG corpus_reembed is paused" in say("start")
+        twin = mara.get("/stemma/reembed.json?contract=handbook").json()
+        assert (twin["place"], twin["can"], "is waiting to begin" in twin["going"]) == ("airflow", ["stop"], True)
+        assert "works on &#39;handbook&#39; already" in say("start")
+        [run] = mara.get("/api/v2/dags/corpus_reembed/dagRuns").json()["dag_runs"]
+        wanted = {name: form[name] for name in ("contract", "model", "mode", "reason")}
+        assert (run["conf"], run["triggering_user_name"], run["note"]) == (wanted, "mara", "to try it")
+        assert "It is stopped." in say("stop")
+        twin = mara.get("/stemma/reembed.json?contract=handbook").json()
+        assert (twin["can"], "was stopped" in twin["going"]) == (["start"], True)
 
 
 def test_a_person_signs_in_to_airflow_and_decides_in_its_frame(browser: Any, server: Server) -> None:
