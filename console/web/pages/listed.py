@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.web.page import Action, Page
-from console.web.pages import corpus, document, documents, held, quarantine, source, split
+from console.web.pages import corpus, document, documents, held, quarantine, review, source, split
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,
@@ -11,8 +11,9 @@ PAGES: tuple[Page, ...] = (
     quarantine.PAGE,
     held.PAGE,
     split.PAGE,
+    review.PAGE,
     documents.PAGE,
     document.PAGE,
 )
 
-ACTIONS: tuple[Action, ...] = (*held.ACTIONS, *split.ACTIONS, *document.ACTIONS)
+ACTIONS: tuple[Action, ...] = (*source.ACTIONS, *held.ACTIONS, *split.ACTIONS, *review.ACTIONS, *document.ACTIONS)
