@@ -8,8 +8,9 @@ than one person, the first decisions are votes, and the one that makes enough of
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -149,15 +150,32 @@ def settle_cut(
         return _settle(tx, wish, state)
 
 
-def acknowledge(runtime: Runtime, contract: str, doc_ids: Sequence[str], *, reason: str, actor: str) -> None:
+def acknowledge(
+    runtime: Runtime,
+    contract: str,
+    doc_ids: Sequence[str],
+    *,
+    reason: str,
+    actor: str,
+    seen: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Notes that a person saw the warnings of admitted documents; nothing else changes.
 
+    Args:
+        runtime: The project.
+        contract: Name of the contract.
+        doc_ids: The documents.
+        reason: Why, in a person's words.
+        actor: Who.
+        seen: Document to the digest of the bytes that were looked at; those that are missing are trusted to be these.
+
     Raises:
-        ConfigurationError: A document is unknown or not in the index, or reason or name are missing.
+        ConfigurationError: A document is unknown, not in the index or no longer what was seen, or reason or name
+            are missing.
     """
     wish = _wish(runtime, contract, votes.REVIEWED, reason, actor)
     with runtime.catalog.transaction() as tx:
-        states = [_known(tx, contract, doc_id, "") for doc_id in dict.fromkeys(doc_ids)]
+        states = [_known(tx, contract, doc_id, seen.get(doc_id, "")) for doc_id in dict.fromkeys(doc_ids)]
         for state in states:
             if state.state != "active":
                 raise _refused(contract, state, "not in the index, so it has nothing to be accepted", "noted")

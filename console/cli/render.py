@@ -6,7 +6,6 @@ every value goes through `plain`, and no value is read as markup.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -19,7 +18,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-Json = Mapping[str, Any]
+from console.drawings import words
+
+Json = words.Json
+plain = words.plain
 
 STYLES = {
     "ok": "green",
@@ -39,34 +41,12 @@ STYLES = {
 }
 """Style of a word of state; colour never says what the word does not."""
 
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 COUNTS = ("received", "indexed", "unchanged", "quarantined", "rejected", "failed", "removed")
 """Documents of a run by outcome, in the order of the law that they balance."""
 
 
 LISTED = 50
 """Held documents that a person is shown at once; the reasons are counted over all of them."""
-
-
-def plain(value: Any, *, lines: bool = False) -> str:
-    r"""Returns a value as text that cannot drive a terminal.
-
-    Args:
-        value: Anything; None is shown as `-`.
-        lines: Keep line breaks; otherwise white space becomes single blanks.
-
-    Returns:
-        The text with control, format and unassigned characters shown as `\uXXXX`.
-    """
-    text = "-" if value is None else str(int(value) if isinstance(value, float) and value.is_integer() else value)
-    text = text if lines else " ".join(text.split())
-    return "".join(
-        char if char == "\n" or unicodedata.category(char) not in _HIDDEN else _escaped(char) for char in text
-    )
-
-
-def _escaped(char: str) -> str:
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 def record(value: Any) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from console.cli.render import Json, next_step, origin, page, plain, table, word
-
-_MOST_NAMED = 48
+from console.drawings.words import chunks_words, labels, line_label
 
 
 def as_json(data: Json) -> str:
@@ -58,7 +57,7 @@ def _grow(
 def _of_node(node: Json, edge: Json) -> Text:
     if node["kind"] == "answer":
         return _of_answer(node, edge)
-    said = _chunks(edge)
+    said = chunks_words(edge)
     if node["kind"] == "unknown":
         return Text.assemble((f"{said}: found in no version and no segment here", "yellow"))
     return Text.assemble(_of_document(node, node["depth"]), (f"  {said}", "dim"))
@@ -118,37 +117,6 @@ def dot(data: Json) -> str:
         dashed = ", style=dashed" if edge.get("basis") == "suspected" else ""
         lines.append(f"  {numbers[edge['from']]} -> {numbers[edge['to']]} [label={_quoted(line_label(edge))}{dashed}];")
     return "\n".join([*lines, "}", ""])
-
-
-def labels(node: Json) -> list[str]:
-    """Returns the two lines that a box holds."""
-    if node["kind"] == "unknown":
-        return ["not known", "stands nowhere here"]
-    second = f"depth {node['depth']}, {node.get('state', 'unknown')}"
-    if node["kind"] == "answer":
-        second = f"depth {node['depth']}, answer of {node.get('model') or node.get('system') or 'unknown'}"
-    return [_short(plain(node["name"])), _begun(plain(second))]
-
-
-def line_label(edge: Json) -> str:
-    """Returns what stands on a line."""
-    if "chunks" in edge:
-        return _chunks(edge)
-    if edge.get("basis") == "suspected":
-        return "suspected"
-    return f"{float(edge.get('containment') or 0):.0%}"
-
-
-def _chunks(edge: Json) -> str:
-    return f"{edge['chunks']} chunk{'s' if edge['chunks'] > 1 else ''}" + (", cited" if edge["cited"] else "")
-
-
-def _begun(text: str) -> str:
-    return text if len(text) <= _MOST_NAMED else f"{text[: _MOST_NAMED - 3]}..."
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_NAMED else f"...{text[3 - _MOST_NAMED :]}"
 
 
 def _quoted(text: str) -> str:

@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from console.cli.render import Json, plain
-from console.cli.render_lineage import labels, line_label
+from console.drawings.words import Json, labels, line_label, plain
 
 _WIDTH, _HEIGHT = 250, 46
 _ACROSS, _DOWN = 120, 22

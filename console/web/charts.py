@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from console.drawings.lineage_svg import svg
+
 
 class Spark(NamedTuple):
     """A line of values: points of a polyline, and where its last value stands."""
@@ -14,6 +16,18 @@ class Spark(NamedTuple):
     points: str
     x: float
     y: float
+
+
+class Interval(NamedTuple):
+    """An estimate of one version with its interval, and where it stands."""
+
+    number: int
+    low: float
+    high: float
+    x: float
+    y: float
+    bottom: float
+    top: float
 
 
 class Part(NamedTuple):
@@ -87,6 +101,20 @@ def columns(
     return round(own, 2), tuple(found)
 
 
+def intervals(estimates: Sequence[Any], width: float, height: float) -> tuple[Interval, ...]:
+    """Returns where estimates stand between 0 and 1, in the order given; those without an interval have a gap."""
+    step = min(width / max(len(estimates), 1), 36.0)
+    found = []
+    for place, item in enumerate(estimates):
+        share = item.share
+        if share.value is None or share.low is None or share.high is None:
+            continue
+        y, bottom, top = (round(height - 4 - value * (height - 8), 2) for value in (share.value, share.low, share.high))
+        x = round((place + 0.5) * step, 2)
+        found.append(Interval(number=item.number, low=share.low, high=share.high, x=x, y=y, bottom=bottom, top=top))
+    return tuple(found)
+
+
 def along(value: float, low: float, high: float, width: float) -> float:
     """Returns where a value stands on a line from `low` to `high`."""
     return 0.0 if high <= low else round(min(max((value - low) / (high - low), 0.0), 1.0) * width, 2)
@@ -94,6 +122,4 @@ def along(value: float, low: float, high: float, width: float) -> float:
 
 def lineage(graph: Mapping[str, Any]) -> Markup:
     """Returns a lineage as SVG without a style of its own; `console.drawings.lineage_svg` escapes what it draws."""
-    from console.drawings.lineage_svg import svg  # noqa: PLC0415 - brings the command line's words
-
     return Markup(svg(dict(graph), styled=False))  # noqa: S704 - escaped there

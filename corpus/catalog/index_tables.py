@@ -65,6 +65,16 @@ class VersionHoldRow(Base):
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class OriginEstimateRow(Base):
+    """What was estimated of the share of AI-written text in one version, and when; counts only."""
+
+    __tablename__ = "origin_estimates"
+    name: Mapped[str] = mapped_column(KEY, primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    measured_at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class ContaminationRow(Base):
     """What was measured of the contamination of one version, and when."""
 

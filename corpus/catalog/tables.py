@@ -37,6 +37,7 @@ from corpus.catalog.index_tables import (
     ErasureRow,
     EvaluationRow,
     GoldenBindingRow,
+    OriginEstimateRow,
     ReplacedVersionRow,
     TombstoneRow,
     VersionHoldRow,
@@ -75,6 +76,7 @@ __all__ = (
     "GoldenBindingRow",
     "LineageEdgeRow",
     "LineageNodeRow",
+    "OriginEstimateRow",
     "OverrideRow",
     "ProfileRow",
     "ReembedRow",
@@ -98,6 +100,10 @@ RUN_STATES = ("running", "succeeded", "failed")
 REEMBED_STATES = ("running", "finished", "abandoned")
 LINEAGE_KINDS = ("document", "answer")
 LINEAGE_RELATIONS = ("wasDerivedFrom",)
+
+
+REASONED = "CAST(reasons AS TEXT) <> '[]'"
+"""What the index over decisions with reasons holds; a statement that says the same can use it."""
 
 
 class ContractRow(Base):
@@ -196,7 +202,12 @@ class DecisionRow(Base):
     """What one run decided about one revision, with reasons and findings."""
 
     __tablename__ = "decisions"
-    __table_args__ = (UniqueConstraint("contract", "doc_id", "revision_id", "run_id"),)
+    __table_args__ = (
+        UniqueConstraint("contract", "doc_id", "revision_id", "run_id"),
+        Index(
+            "ix_decisions_reasoned", "contract", "doc_id", sqlite_where=text(REASONED), postgresql_where=text(REASONED)
+        ),
+    )
     id: Mapped[int] = mapped_column(NUMBER, primary_key=True, autoincrement=True)
     contract: Mapped[str] = mapped_column(KEY)
     doc_id: Mapped[str] = mapped_column(KEY)

@@ -49,6 +49,24 @@ def spaces(tx: Session, name: str) -> tuple[tuple[int, str, str], ...]:
     return tuple((number, state, fingerprint) for number, state, fingerprint in found)
 
 
+def page(tx: Session, name: str, *, limit: int, offset: int) -> tuple[VersionRecord, ...]:
+    """Returns some versions of an index, newest first.
+
+    Args:
+        tx: The transaction.
+        name: The index.
+        limit: How many at the most.
+        offset: How many of the newest to pass over.
+    """
+    newest = _all(name).order_by(VersionRow.number.desc()).limit(limit).offset(offset)
+    return tuple(rows.read(tx, VersionRecord, newest))
+
+
+def count(tx: Session, name: str) -> int:
+    """Returns how many versions of an index there are."""
+    return int(tx.execute(select(func.count()).select_from(VersionRow).where(VersionRow.name == name)).scalar_one())
+
+
 def _all(name: str) -> Select[Any]:
     return select(*rows.columns(VersionRow, VersionRecord)).where(VersionRow.name == name)
 

@@ -24,6 +24,7 @@ from index.pointer import read_pointer
 from ingestion.candidate import Candidate
 from ingestion.embedding import release_space
 from ingestion.erasure.left import adding, left
+from ingestion.estimating import after_build
 from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
@@ -92,7 +93,9 @@ def release(
     progress.advance()
     progress.done()
     receipt = _receipt(candidate, run_id, status, version)
-    return replace(receipt, figures={**receipt.figures, **after_release(runtime, candidate.contract, version, asked)})
+    figures = {**receipt.figures, **after_release(runtime, candidate.contract, version, asked)}
+    figures |= after_build(runtime, candidate.contract, version)
+    return replace(receipt, figures=figures)
 
 
 def _require_reason(reason: str, *, force: bool) -> None:

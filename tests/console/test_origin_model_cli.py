@@ -15,10 +15,14 @@ import pytest
 from provenance_parts.styles import known, text
 
 from console.cli.main import main
+from console.web.access import Person
+from console.web.page import OfContract, Visit
+from console.web.pages import source
 from corpus.settings import load_settings
 from corpus.storage import open_store
 from corpus.types import utc_now
 from ingestion.known import gather
+from ingestion.runtime import open_runtime
 from ingestion.statistical import publish_model
 from provenance.statistics.fit import Options, train
 from provenance.statistics.model import StatisticalModel
@@ -86,6 +90,7 @@ def test_from_training_to_a_share_with_an_interval(modelled: Any) -> None:
     assert [item["group"] for item in versions] == ["v000001", "v000002"]
     assert versions[0]["estimated"]["point"] is None
     assert versions[1]["estimated"]["point"] == found["point"]
+    _kept_with_its_date(modelled, found)
     shown = modelled("origin", "share").out
     assert "95 %) of 35 of unknown origin, 32 scored by house" in shown
     assert "and no part of the declared" in shown
@@ -95,6 +100,24 @@ def test_from_training_to_a_share_with_an_interval(modelled: Any) -> None:
     assert "statistics" in manifest["fingerprints"]["detectors"]["parts"]
     assert set(manifest["origin"]["documents"]) == {"unknown"}
     assert modelled.json("ingest", NAME)["counts"]["unchanged"] == 35
+
+
+def _kept_with_its_date(modelled: Any, found: dict[str, Any]) -> None:
+    """The estimate of a version is kept when it is built, and shown apart from what is declared or matched."""
+    runtime = open_runtime(load_settings(modelled.folder))
+    visit = Visit(runtime=runtime, person=Person(name="Mara", session="x", fixed=False), now=utc_now())
+    page = source.load(visit, OfContract(contract=NAME))
+    [kept] = page.estimates
+    assert (kept.number, kept.share.basis, kept.scored, kept.model) == (2, "estimated", 32, "house")
+    assert (kept.share.value, kept.share.low, kept.share.high) == (found["point"], found["low"], found["high"])
+    assert page.source.mix is not None
+    assert (page.source.mix.unknown.value, page.source.mix.ai_suspected.value) == (1.0, 0.0), "it is added to nothing"
+    [action] = source.ACTIONS
+    said = action.do(visit, action.form.model_validate({"contract": NAME}))
+    again = source.load(visit, OfContract(contract=NAME)).estimates
+    assert (said.words, [item.number for item in again]) == ("v000002 is estimated anew.", [2])
+    assert again[0].at > kept.at
+    runtime.catalog.close()
 
 
 def test_marked_documents_come_first_in_review_and_nothing_else_changes(modelled: Any) -> None:

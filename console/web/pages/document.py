@@ -13,7 +13,7 @@ from console.web.comparing import Line as Changed
 from console.web.comparing import compared
 from console.web.gathering import contract_of
 from console.web.marked import Mark, Run, marks_of, runs_of
-from console.web.page import Action, Done, Form, Line, Page, View, Visit
+from console.web.page import Action, Done, Form, Line, Page, Paging, View, Visit
 from console.web.pages.held import Asked as OfDocument
 from console.web.pages.held import Like, like_of, related_to, state_of, stored_text
 from console.web.pages.quarantine import Reason, reasons_of
@@ -37,6 +37,9 @@ class Asked(OfDocument):
 
     before: str = Field(default="", max_length=64, description="Revision to compare from; empty for the one before.")
     after: str = Field(default="", max_length=64, description="Revision to compare with; empty for the newest.")
+    page: int = Field(
+        default=1, ge=1, le=1_000_000, description="Which versions are looked into, from 1, newest first."
+    )
     score: Literal["", "explained"] = Field(default="", description="`explained` measures the score again, in words.")
 
 
@@ -134,7 +137,8 @@ class Document(View):
     text: list[Run]
     text_note: str
     chunks: list[Chunk] = Field(description="200 at the most.")
-    served: list[Serving] = Field(description="Versions that hold it, newest first, of the last 24.")
+    served: list[Serving] = Field(description="Versions that hold it, newest first, of those that were looked into.")
+    looked: Paging = Field(description="Which versions of the index were looked into, newest first, 24 at a time.")
     unreadable: list[str] = Field(description="Versions that could not be looked into, with the reason.")
     lineage: Lineage | None = Field(description="Null where it repeats no answer that is registered here.")
     like: list[Like]
@@ -148,13 +152,14 @@ def load(visit: Visit, query: Asked) -> Document:
         state = state_of(runtime, tx, name, query.id)
         history = decisions.of_document(tx, name, state.doc_id)
         revised = listing.revisions(tx, name, state.doc_id)
-        known = versions.all_of(tx, name)[-_MOST_VERSIONS:]
+        paging = Paging.of(query.page, versions.count(tx, name), _MOST_VERSIONS)
+        known = versions.page(tx, name, limit=_MOST_VERSIONS, offset=paging.offset(_MOST_VERSIONS))
         live = versions.alias(tx, name, "live")
         related, others = related_to(tx, name, state.doc_id)
     newest = history[0] if history else None
     text, note, dropped = stored_text(runtime, name, state, newest)
     row = revision_row(runtime.store, state.segment_id, state.doc_id, state.revision_id) or {}
-    presence = find(runtime, known[::-1], state.doc_id)
+    presence = find(runtime, known, state.doc_id)
     evidence = marks_of(newest.findings if newest else ())
     contract = contract_of(runtime, name)[0]
     return Document(
@@ -178,6 +183,7 @@ def load(visit: Visit, query: Asked) -> Document:
         text_note=note,
         chunks=_chunks(runtime, state, text),
         served=_served(presence, live.number if live else None),
+        looked=paging,
         unreadable=[f"v{item.number:06d}: {item.why}" for item in presence.unreadable if item.state != "retired"],
         lineage=_lineage(runtime, name, state),
         like=[like_of(record, state.doc_id, others) for record in related],

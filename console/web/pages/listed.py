@@ -18,6 +18,7 @@ from console.web.pages import (
     query,
     reembed,
     reembeds,
+    review,
     run,
     source,
     split,
@@ -30,6 +31,7 @@ PAGES: tuple[Page, ...] = (
     quarantine.PAGE,
     held.PAGE,
     split.PAGE,
+    review.PAGE,
     documents.PAGE,
     document.PAGE,
     index.PAGE,
@@ -45,8 +47,10 @@ PAGES: tuple[Page, ...] = (
 )
 
 ACTIONS: tuple[Action, ...] = (
+    *source.ACTIONS,
     *held.ACTIONS,
     *split.ACTIONS,
+    *review.ACTIONS,
     *document.ACTIONS,
     *index.ACTIONS,
     *releasing.ACTIONS,

@@ -23,6 +23,7 @@ PAGES = (
     "/quarantine?contract=drafts",
     "/held?contract=inbox&id=offer.html",
     "/split?contract=inbox&id=offer.html",
+    "/review?contract=handbook",
     "/documents?contract=handbook",
     "/document?contract=handbook&id=refunds.md",
     "/document?contract=handbook&id=kettles.md&score=explained",
