@@ -24,6 +24,8 @@ _SAFE = "%/:=&?~+!$,;'@()*[]-._"
 class Forbidden(SourceUnavailable):
     """A URL or an address that must not be asked."""
 
+    retryable = False  # it is refused again until somebody allows it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebLimits:

@@ -148,6 +148,7 @@ def test_loopback_is_refused_unless_it_is_allowed(site: Site) -> None:
     [ref] = bare.list()
     with pytest.raises(Forbidden, match=r"127\.0\.0\.1, a loopback address.*http_private_networks"):
         bare.read(ref)
+    assert not Forbidden.retryable, "nobody tries again in vain, and no command says that it may pass"
     assert site.asked == []
 
 
