@@ -211,5 +211,5 @@ PAGE = Page(
 )
 ACTIONS = (
     Action(path="/index/release", form=Release, do=_release, back="/index", back_query=("contract",)),
-    Action(path="/index/insist", form=Insist, do=_insist, back="/version", back_query=("contract", "candidate")),
+    Action(path="/index/insist", form=Insist, do=_insist, back="/index", back_query=("contract",)),
 )

@@ -20,6 +20,7 @@ from console.web.pages.index import around_of
 from console.web.refused import refused_of
 from console.web.seals import Seal, seal_now
 from console.web.versions import LIVE, Around, GateTold, comparable
+from contracts.model import Contract
 from corpus.catalog import canaries, contamination, evaluations, timeline, versions
 from corpus.catalog.records import VersionRecord
 from corpus.errors import StemmaError
@@ -53,6 +54,9 @@ class Standing(View):
     """How far a version is from being approved; signatures of approvals were checked."""
 
     asked: int = Field(description="People who must approve: by the contract inside the version or that of today.")
+    may: list[str] = Field(
+        description="Who may approve, by the contract of today; empty for anybody who did not build it."
+    )
     counted: list[Approval]
     passed_over: dict[str, str] = Field(description="Who approved and does not count, with the reason.")
     refused: dict[str, str] = Field(description="Statements that do not hold, with the reason.")
@@ -131,7 +135,7 @@ def load(visit: Visit, query: Asked) -> Version:
         checks = canaries.newest(tx, fingerprints=[record.embedder_fingerprint], limit=_CHECKS)
     stage, listed = around.stage(record), list(states)
     served = around.served(number)
-    standing = None if served or stage == "removed" else _standing(runtime, record)
+    standing = None if served or stage == "removed" else _standing(runtime, record, contract)
     place = listed.index(number)
     held = around.holds.get(number)
     return Version(
@@ -229,18 +233,19 @@ def _manifest(runtime: Runtime, name: str, candidate: str) -> Manifest:
     return read_candidate(runtime.store, name, candidate)
 
 
-def _standing(runtime: Runtime, record: VersionRecord) -> Standing | None:
+def _standing(runtime: Runtime, record: VersionRecord, contract: Contract | None) -> Standing | None:
     """Returns how far a version that never served is from being approved; None where nobody has to."""
     from ingestion.approving import approvals_of, standing_of  # noqa: PLC0415 - with the signing library
 
     try:
         stands, given = standing_of(runtime, record, LIVE), approvals_of(runtime, record)
     except (StemmaError, OSError) as error:
-        return Standing(asked=0, counted=[], passed_over={}, refused={}, missing=0, problem=str(error))
+        return Standing(asked=0, may=[], counted=[], passed_over={}, refused={}, missing=0, problem=str(error))
     if not stands.asked and not given.accepted:
         return None
     return Standing(
         asked=stands.asked,
+        may=list(contract.approvals.approvers) if contract else [],
         counted=[Approval(by=item.by, at=item.at, reason=item.reason) for item in stands.counted],
         passed_over=dict(stands.passed_over),
         refused=dict(given.refused),
