@@ -210,6 +210,7 @@ def _kill_and_go_on(story: Any) -> None:
     assert (way["going"]["state"], way["going"]["words"]) == ("stopped", "It was killed (SIGKILL).")
     assert 0 < way["chunks_done"] <= way["chunks"]
     _says(browser, "It was killed (SIGKILL).")
+    assert browser.find_element(By.CSS_SELECTOR, ".way .badge").text == "stopped"
     browser.find_element(By.CSS_SELECTOR, "details.more summary").click()  # nothing renews itself while it is open
     _accessible(browser)
     _wait(browser).until(lambda found: found.find_elements(By.XPATH, "//button[normalize-space()='Go on']"))
