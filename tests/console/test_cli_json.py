@@ -242,6 +242,7 @@ def test_rows_have_stable_keys(changed: Any) -> None:
         "owners",
         "released_by",
         "rejected_by",
+        "split_by",
         "waits",
         "votes",
         "seen_by",

@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from laws import half_model
 from laws.handbook import NAME, Project, on_database
 
+from contracts.build import THIS_BUILD
 from corpus import batches
 from corpus.catalog import audit, decisions, documents, lineage, votes
 from corpus.catalog.records import OverrideRecord
 from corpus.errors import ConfigurationError
 from corpus.ids import text_digest
 from corpus.types import BlockKind, Outcome, Span, utc_now
+from index.embedders.registry import EMBEDDERS
 from ingestion.history.changes import diff
 from ingestion.quality import explain_stored, stored_row
 from ingestion.rehearsal import rehearse
 from ingestion.splitting.cut import STALE, Cut, Part
 from ingestion.splitting.deciding import Wanted, parts_of, split_held, whole_of
+from ingestion.stages import reembed
 from ingestion.stages.erase import erase
 from ingestion.triage import reject_held, release_held
 
@@ -221,6 +225,30 @@ def test_an_erased_document_leaves_neither_what_was_kept_nor_what_was_dropped(pr
         assert not [key for key in decisions.overrides(tx, NAME) if key[0] == DOC]
     receipt = project.ingest()
     assert (receipt.counts.rejected, receipt.counts.balanced) == (1, True), "it does not come back"
+
+
+@pytest.mark.parametrize("project", ["sqlite"], indirect=True)
+def test_a_reembed_embeds_what_is_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = THIS_BUILD.embedders
+    log = project.folder / "embedded.log"
+    monkeypatch.setenv(half_model.LOG, str(log))
+    _split(project)
+    project.ingest()
+    half_model.install()
+    try:
+        reembed.begin(project.runtime, NAME, "trial", model=half_model.NAME, mode="shadow")
+        for group in reembed.groups(project.runtime, NAME, half_model.NAME):
+            reembed.embed_segments(project.runtime, NAME, "trial", group, model=half_model.NAME)
+        released = reembed.cut_over(project.runtime, NAME, "trial", model=half_model.NAME, mode="shadow")
+    finally:
+        object.__setattr__(THIS_BUILD, "embedders", known)
+        EMBEDDERS.table.pop(half_model.NAME)  # type: ignore[attr-defined]
+    assert released.figures["version"] == 3
+    served = project.reader().search(PLAIN.format("Hamburg"), k=20)
+    digests = {text_digest(hit.text) for hit in served if hit.doc_id == DOC}
+    assert len(digests) >= 3
+    assert digests <= set(half_model.embedded(log)), "each chunk of what is kept, and no other of it"
+    assert not any(ORDER in hit.text for hit in served)
 
 
 @pytest.mark.parametrize("project", ["sqlite"], indirect=True)

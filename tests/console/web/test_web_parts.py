@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from console.web import charts
 from console.web.comparing import compared
-from console.web.marked import Mark, marks_of, runs_of
+from console.web.marked import Mark, excerpt_of, marks_of, runs_of
 from console.web.page import Paging
 from console.web.templating import percent, span, whole
 
@@ -120,3 +122,38 @@ def test_numbers_and_times_are_short() -> None:
 def test_a_page_past_the_end_is_the_last() -> None:
     assert Paging.of(9, 101, 50).model_dump() == {"page": 3, "pages": 3, "total": 101, "first": 101, "last": 101}
     assert Paging.of(1, 0).model_dump() == {"page": 1, "pages": 1, "total": 0, "first": 0, "last": 0}
+
+
+def test_pages_and_drawings_do_not_load_the_command_line() -> None:
+    root = Path(__file__).resolve().parents[3] / "console"
+    modules = [*(root / "web").rglob("*.py"), *(root / "drawings").rglob("*.py")]
+    named = {
+        (path.name, name)
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _imported(node)
+        if name.startswith(("console.cli", "rich", "typer"))
+    }
+    assert len(modules) > 20
+    assert named == set()
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+
+def test_what_was_dropped_is_left_out_and_said() -> None:
+    text = "Keep this.\n" + " " * 30 + "\nAnd this."
+    runs = runs_of(text, [], dropped=[(11, 41)])
+    assert [(run.text, run.start, run.left_out) for run in runs] == [("Keep this.\n", 0, 0), ("\nAnd this.", 41, 30)]
+
+
+def test_an_excerpt_is_a_beginning_and_what_is_around_the_evidence() -> None:
+    text = "a" * 100 + "b" * 900 + "c" * 10 + "d" * 500 + "\n\n"
+    runs = excerpt_of(text, [_mark(1, 1000, 1010)], 100, len(text), most=40)
+    assert [(run.text[0], len(run.text), run.left_out, run.marks) for run in runs] == [
+        ("b", 40, 0, []), ("b", 10, 850, []), ("c", 10, 0, [1]), ("d", 10, 0, [])
+    ]  # fmt: skip
+    assert excerpt_of(text, [], 100, 110)[0].text == "b" * 10
