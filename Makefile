@@ -56,7 +56,7 @@ fuzz: $(VENV)/.ready ## Feed what reads foreign bytes with mutations; FUZZ='mani
 	PYTHONPATH=.:tests $(BIN)/python tests/security/fuzz.py $(FUZZ)
 
 audit-deps: ## Look the pins of constraints.txt up in the public vulnerability database; needs a network and pip-audit
-	pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(AUDIT_ARGS)
+	pip-audit --strict --requirement constraints.txt --no-deps --disable-pip --progress-spinner off $(AUDIT_ARGS)
 
 clean: ## Remove the environment and everything generated
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,7 +11,7 @@ attempts/<shard>/<number>    digest of the document that a thread is reading
 attempts/<shard>/cut         digests of the documents whose texts are cut or embedded
 attempts/<shard>/given_up    digests of those whose trial died
 
-All of it is gone when the shard is assessed, and again when it is staged.
+Marks are gone when the work is over, what was given up when the shard is assessed, or staged and its run settled.
 """
 
 from __future__ import annotations
@@ -57,6 +57,20 @@ class Attempt:
     shard: str
     _own: threading.local = field(default_factory=threading.local)
     _places: list[str] = field(default_factory=list)
+    _remembers: bool = False
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """Removes the marks when the work inside ends, also by an error: whoever can raise one is not dead."""
+        try:
+            yield
+        finally:
+            if not self._remembers:
+                self.done()
+            else:
+                for name in self.store.names(self._folder):
+                    if name != _GIVEN_UP:
+                        self.store.remove(f"{self._folder}/{name}")
 
     def deadly(self, doc_ids: Sequence[str], tried: Tried) -> frozenset[str]:
         """Returns the documents that end a task, as far as an earlier attempt left marks; none where there was none.
@@ -74,6 +88,7 @@ class Attempt:
         marked = frozenset().union(*marks.values())
         suspects = [doc_id for doc_id, name in names.items() if name in marked and doc_id not in known]
         found = known | (tried(suspects, cut=CUT in marks) if suspects else frozenset())
+        self._remembers = bool(found)
         if found != known:
             self._write(_GIVEN_UP, found)  # the next attempt may die of another one
         return found

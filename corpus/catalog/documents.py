@@ -14,12 +14,16 @@ from corpus.catalog.tables import DocumentRow, RevisionRow
 from corpus.types import utc_now
 
 _KEY = ("contract", "doc_id")
+_SHARED = ("state", "outcome", "run_id", "segment_id", "sidecar_sha256")
+"""Few documents have a value of their own in these: a fifth of what the rows of a contract take in memory."""
+_AT_ONCE = 2_000
 
 
 def states(tx: Session, contract: str) -> dict[str, DocumentState]:
     """Returns the standing row of every document of a contract, by document id, those gone too."""
     statement = select(*rows.columns(DocumentRow, DocumentState)).where(DocumentRow.contract == contract)
-    return {state.doc_id: state for state in rows.read(tx, DocumentState, statement)}
+    streamed = statement.execution_options(yield_per=_AT_ONCE)  # else the driver holds all of it beside the records
+    return {state.doc_id: state for state in rows.read(tx, DocumentState, streamed, shared=_SHARED)}
 
 
 def record(tx: Session, contract: str, run_id: str, states: Sequence[DocumentState]) -> None:

@@ -35,11 +35,22 @@ def values(record: Any, **extra: Any) -> dict[str, Any]:
     return {**{field.name: getattr(record, field.name) for field in fields(record)}, **extra}
 
 
-def read(tx: Session, record: type[R], statement: Select[Any]) -> Iterator[R]:
-    """Yields one record per row; the labels of the statement's columns are the record's fields."""
+def read(tx: Session, record: type[R], statement: Select[Any], *, shared: Collection[str] = ()) -> Iterator[R]:
+    """Yields one record per row; the labels of the statement's columns are the record's fields.
+
+    Args:
+        tx: The transaction.
+        record: What is made of a row.
+        statement: The rows.
+        shared: Fields whose values many rows have in common: each value is kept once.
+    """
+    known: dict[Any, Any] = {}
     with tx.execute(statement) as result:
         for row in result:
-            yield record(**row._mapping)
+            made = dict(row._mapping)
+            for name in shared:
+                made[name] = known.setdefault(made[name], made[name])
+            yield record(**made)
 
 
 def first(tx: Session, record: type[R], statement: Select[Any]) -> R | None:

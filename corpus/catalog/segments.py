@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, exists, select
+from sqlalchemy import Select, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from corpus.catalog import rows
@@ -34,6 +34,16 @@ def of_contract(tx: Session, contract: str) -> tuple[SegmentRecord, ...]:
 def live(tx: Session, contract: str) -> tuple[SegmentRecord, ...]:
     """Returns the segments that hold at least one active revision, oldest first."""
     return _ordered(tx, _live(contract))
+
+
+def after_run(tx: Session, contract: str, run_id: str) -> frozenset[str]:
+    """Returns the segments that the catalog took after the last one of a run; none where the run left none.
+
+    By their numbers: the times are those of whoever wrote them, and clocks differ.
+    """
+    last = select(func.max(SegmentRow.id)).where(SegmentRow.contract == contract, SegmentRow.run_id == run_id)
+    newer = select(SegmentRow.segment_id).where(SegmentRow.contract == contract)
+    return frozenset(tx.execute(newer.where(SegmentRow.id > last.scalar_subquery())).scalars())
 
 
 def without_vectors(tx: Session, contract: str, embedder_fingerprint: str) -> tuple[SegmentRecord, ...]:

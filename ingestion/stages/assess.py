@@ -87,15 +87,27 @@ def counts_of(outcomes: Mapping[str, int]) -> Counts:
 
 
 def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progress: Progress) -> None:
-    tools = tools_of(contract, runtime.settings)
-    match = with_marks(runtime, matcher(runtime))
     entries = staging.read_shard(runtime.store, run_id, shard)
     progress.start("assessing", len(entries))
     prepare(contract)
+    attempt = Attempt(runtime.store, shard)
+    with attempt.alive():
+        drafts = _examined(runtime, contract, run_id, attempt, entries, progress)
+    with runtime.catalog.reading() as tx:
+        overrides = decisions.overrides(tx, contract.name)
+    staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))
+    attempt.done()
+
+
+def _examined(
+    runtime: Runtime, contract: Contract, run_id: str, attempt: Attempt, entries: Sequence[Entry], progress: Progress
+) -> list[Examined]:
+    """Reads the documents of a shard, those that ended an earlier attempt at it left out."""
+    tools = tools_of(contract, runtime.settings)
+    match = with_marks(runtime, matcher(runtime))
     refused = refusal(runtime, contract.name)
     cuts = _cuts(runtime, contract.name)
-    attempt = Attempt(runtime.store, shard)
-    tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=shard)
+    tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=attempt.shard)
     deadly = attempt.deadly([entry.ref.doc_id for entry in entries], tried)
     drafts = []
     with workers_for(runtime.settings) as workers:
@@ -113,10 +125,7 @@ def _assess(runtime: Runtime, contract: Contract, run_id: str, shard: str, progr
         from ingestion.paraphrases import with_suspicions  # noqa: PLC0415 - brings the reader, which others do without
 
         drafts = with_suspicions(runtime, contract, run_id, attempt, drafts, progress)
-    with runtime.catalog.reading() as tx:
-        overrides = decisions.overrides(tx, contract.name)
-    staging.write_assessed(runtime.store, run_id, shard, decide(contract, drafts, overrides))
-    attempt.done()
+    return drafts
 
 
 def _cuts(runtime: Runtime, contract: str) -> Cuts:

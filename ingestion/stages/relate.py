@@ -110,7 +110,7 @@ def _settled(
     """
     held: set[str] = set()
     while True:
-        judged = [replace(item, sound=item.sound and item.doc_id not in held) for item in newcomers]
+        judged = [replace(item, sound=False) if item.doc_id in held else item for item in newcomers]
         related = _related(runtime, contract, run_id, where, judged, leaving) if newcomers else Related()
         patches = _patches(runtime, contract, run_id, shards, related)
         sound = {item.doc_id for item in judged if item.sound}

@@ -74,19 +74,13 @@ def stage(
     contract = runtime.contract(contract_name)
     space = require_same_model(runtime, contract)
     staging.read_note(runtime.store, run_id, contract)
-    rows: Sequence[Row] = staging.read_assessed(runtime.store, run_id, shard)
-    patches = staging.read_relations(runtime.store, run_id)
-    decided = [row for row in rows if row["outcome"] != Outcome.FAIL]
-    knife, tools = _knife(runtime, contract, run_id, shard, decided), tools_of(contract, runtime.settings)
-    segment = write_segment(
-        runtime.store, contract.name, decided, knife, tools, referred=lambda name: _is_known(runtime, name)
-    )
-    if knife.refused:
-        staging.leave_reopened(runtime.store, run_id, shard, resting_on(patches, knife.refused))
-        rows, patches = [knife.judged(row, tools) for row in rows], without(patches, knife.refused)
-    pace = Watched(attempt=knife.attempt, owners=knife.owners)
-    vectors = _vectors(runtime, space, segment, staging.vectors_path(run_id, shard, space.fingerprint), progress, pace)
-    also = also_embed(runtime, contract_name, segment.segment_id, space, progress, pace) if vectors else AlsoEmbedded()
+    prepared = staging.vectors_path(run_id, shard, space.fingerprint)
+    with (attempt := Attempt(runtime.store, shard)).alive():
+        rows, patches, knife, segment = _cut(runtime, contract, run_id, attempt)
+        pace, also = Watched(attempt=attempt, owners=knife.owners), AlsoEmbedded()
+        vectors = _vectors(runtime, space, segment, prepared, progress, pace)
+        if vectors:
+            also = also_embed(runtime, contract_name, segment.segment_id, space, progress, pace)
     with runtime.catalog.transaction() as tx:
         _require_files(runtime, segment, vectors)
         segments.add(tx, _segment_record(runtime, contract_name, run_id, segment))
@@ -98,8 +92,6 @@ def stage(
         remember(tx, contract.name, run_id, [row for row, _ in current], patches)
         lineage.remember(tx, contract.name, run_id, [row for row, _ in current])
         documents.look_again(tx, contract.name, doc_ids=_overtaken(rows, current, patches))
-    if not knife.deadly:  # else `settle` forgets them: this task may be delivered again
-        knife.attempt.done()
     return Receipt(
         stage="stage",
         contract=contract.name,
@@ -121,10 +113,27 @@ def stage(
     )
 
 
-def _knife(runtime: Runtime, contract: Contract, run_id: str, shard: str, rows: Sequence[Row]) -> Knife:
+def _cut(
+    runtime: Runtime, contract: Contract, run_id: str, attempt: Attempt
+) -> tuple[Sequence[Row], Mapping[str, dict[str, Any]], Knife, Segment]:
+    """Writes the segment; returns rows and relations as they are without what could not be cut, what cut, and it."""
+    shard = attempt.shard
+    rows: Sequence[Row] = staging.read_assessed(runtime.store, run_id, shard)
+    patches = staging.read_relations(runtime.store, run_id)
+    decided = [row for row in rows if row["outcome"] != Outcome.FAIL]
+    knife, tools = _knife(runtime, contract, run_id, attempt, decided), tools_of(contract, runtime.settings)
+    segment = write_segment(
+        runtime.store, contract.name, decided, knife, tools, referred=lambda name: _is_known(runtime, name)
+    )
+    if not knife.refused:
+        return rows, patches, knife, segment
+    staging.leave_reopened(runtime.store, run_id, shard, resting_on(patches, knife.refused))
+    return [knife.judged(row, tools) for row in rows], without(patches, knife.refused), knife, segment
+
+
+def _knife(runtime: Runtime, contract: Contract, run_id: str, attempt: Attempt, rows: Sequence[Row]) -> Knife:
     """Returns what cuts the documents of a shard, warned of those that ended an earlier attempt."""
-    attempt = Attempt(runtime.store, shard)
-    tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=shard, assessed=True)
+    tried = Trial(settings=runtime.settings, contract=contract.name, run_id=run_id, shard=attempt.shard, assessed=True)
     names = [row["doc_id"] for row in rows if Outcome(row["outcome"]).admitted]
     return Knife(chunker=chunker_of(contract), attempt=attempt, deadly=attempt.deadly(names, tried))
 

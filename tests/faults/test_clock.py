@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,11 @@ from faults.judging import inbox, judge, live, page
 from laws.handbook import NAME, Project
 
 from console.cli.main import main
-from corpus.catalog import versions
+from corpus.catalog import segments, versions
 from corpus.errors import ConfigurationError
+from ingestion import pipeline
 from ingestion.stages import acquire, assess, collect, forget, reconcile, release, settle, stage
+from ingestion.stages.answers import import_answers
 
 DAYS = timedelta(days=30)
 
@@ -73,6 +76,25 @@ def test_versions_follow_each_other_whatever_the_clocks_said(
     assert (created[1] > created[2]) is (off > timedelta(0))
     release.move(project.runtime, NAME, "live", 2, reason="back")
     assert live(project) == 2
+
+
+def test_an_answer_recognised_by_a_machine_whose_clock_is_behind_is_in_the_next_version(project: Project) -> None:
+    said = (
+        "You can send the device back within a month after it reached you, but note three exceptions that often "
+        "surprise people: opened battery packs stay with you, activated licence keys cannot be undone, and gift orders "
+        "are credited to whoever paid. Start by printing the label from your account page and pack every cable."
+    )
+    project.write("copied", f"# Refunds\n\n{said}")
+    assert project.ingest().figures["version"] == 2
+    log = project.folder / "answers.jsonl"
+    log.write_text(json.dumps({"text": said, "served_at": "2020-01-01T00:00:00+00:00", "retrieved": []}))
+    assert import_answers(project.runtime, log).figures["documents_to_look_at"] == 1
+    with time_machine.travel(datetime.now(UTC) - DAYS, tick=True):  # one worker's; the release runs on another
+        assert pipeline.ingest(project.runtime, NAME, release=False).counts.balanced
+    with project.runtime.catalog.reading() as tx:
+        assert min(item.created_at for item in segments.live(tx, NAME)) < datetime.now(UTC) - DAYS / 2
+    assert release.release(project.runtime, NAME, "later").figures["status"] == "published"
+    assert {hit.origin_basis for hit in project.search("send the device back", k=1)} == {"suspected"}
 
 
 def test_a_clock_that_is_behind_is_found_by_doctor(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,12 +50,12 @@ def run_plainly(name: str, target: Target, seconds: float) -> None:
     until, tried, read = time.monotonic() + seconds, 0, 0
     while time.monotonic() < until:
         data = mutated(rng, pool)
-        began = time.monotonic()
+        began = time.process_time()  # the clock would blame the bytes for what else the machine does
         keep(name, target, data)
         tried += 1
-        if time.monotonic() - began > _SLOW_SECONDS:
+        if (took := time.process_time() - began) > _SLOW_SECONDS:
             _found(name, data)
-            raise TimeoutError(f"{name}: {len(data)} bytes took {time.monotonic() - began:.1f} s")
+            raise TimeoutError(f"{name}: {len(data)} bytes took {took:.1f} s of processor time")
         if target(data):
             read += 1
             if len(pool) < 500:
