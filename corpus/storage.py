@@ -63,9 +63,19 @@ class Store:
         return told(self.url, local=self.is_local)
 
     def exists(self, name: str) -> bool:
-        """Returns whether a file or folder of that name is published."""
+        """Returns whether a file or folder of that name is published.
+
+        Raises:
+            StoreError: The place refused, or did not answer: nothing is said of the file.
+        """
         with self._told():
-            return bool(self.fs.exists(self.path(name)))
+            if getattr(self.fs, "async_impl", False):
+                return bool(self.fs.exists(self.path(name)))
+            try:  # not `exists` of these file systems: any trouble of the place is a file that is not there to it
+                self.fs.info(self.path(name))
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            return True
 
     def read_bytes(self, name: str) -> bytes:
         """Returns all bytes of a file.

@@ -50,7 +50,11 @@ def parts(settings: Settings, *, load_models: bool) -> Iterator[Check]:
     yield _home(settings)
     yield _catalog_check(settings)
     yield _signing_key(settings)
-    yield attempt("trusted keys", "Replace the file that is named.", lambda: _trusted(settings))
+    yield attempt(
+        "trusted keys",
+        "Put the project's own keys back, or replace the file that is named.",
+        lambda: _trusted(settings),
+    )
     yield from health_home.checks(settings)
     yield from health_airflow.checks(settings)
     yield from _contracts(settings)
@@ -107,6 +111,9 @@ def _home(settings: Settings) -> Check:
         step = "Check credentials and that the fsspec package is installed (s3:// needs s3fs)."
         return attempt("home", step, lambda: _remote(settings.home))
     folder = Path(settings.home)
+    if folder.exists() and not folder.is_dir():
+        step = "Move it away, or set home to a folder."
+        return Check(name="home", status="fail", found=f"{folder} is a file and no folder", next=step)
     if not folder.is_dir():
         return Check(name="home", status="fail", found=f"{folder} does not exist", next="stemma init")
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
@@ -180,6 +187,19 @@ def _contracts(settings: Settings) -> Iterator[Check]:
         yield Check(name="contracts", status="warn", found=f"none in {settings.contracts}", next=step)
     for path in files:
         yield attempt(f"contract {path.name}", "stemma contract validate", partial(_contract, path, settings))
+    yield from _twice(settings)
+
+
+def _twice(settings: Settings) -> Iterator[Check]:
+    """Finds names that two files declare: no run of such a contract starts."""
+    from ingestion.discovery import discover  # noqa: PLC0415 - brings PyYAML along
+
+    stubs = discover(settings.contracts)
+    for name in sorted({stub.name for stub in stubs}):
+        files = [stub.path.name for stub in stubs if stub.name == name]
+        if len(files) > 1:
+            found = f"{name!r} is declared by {' and '.join(files)}"
+            yield Check(name="contracts", status="fail", found=found, next="Rename or remove one of them.")
 
 
 def _contract(path: Path, settings: Settings) -> str:

@@ -171,6 +171,7 @@ def _behind(name: str, store: Store, catalog: Catalog) -> Iterator[str]:
 def _strange(item: ServedFigures, store: Store) -> str:
     from corpus.ids import sha256_hex  # noqa: PLC0415 - as above
     from index.layout import MANIFEST, version_name, version_path  # noqa: PLC0415
+    from index.pointer import read_pointer  # noqa: PLC0415
 
     place = f"{version_path(item.name, item.number)}/{MANIFEST}"
     what = f"{item.name} {item.alias} -> {version_name(item.number)}"
@@ -178,6 +179,12 @@ def _strange(item: ServedFigures, store: Store) -> str:
         return f"the catalog serves {what}, which is not in the home"
     if sha256_hex(store.read_bytes(place)) != item.manifest_sha256:
         return f"the manifest of {what} in the home is not the one that the catalog recorded"
+    try:
+        pointer = read_pointer(store, item.name, item.alias)
+    except IntegrityError as error:
+        return f"{error} `stemma reconcile {item.name}` writes it from the catalog."
+    if pointer is None:
+        return f"readers find no file of {what}: `stemma reconcile {item.name}` writes it from the catalog"
     return ""
 
 

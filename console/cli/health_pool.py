@@ -29,7 +29,7 @@ def checks(database: str, settings: Settings) -> Iterator[Check]:
     make = f"airflow pools set {pool} 2 'Tasks that embed', with the number that may embed at once."
     try:
         slots = _slots(database, pool)
-    except (SQLAlchemyError, ImportError, OSError) as error:
+    except (SQLAlchemyError, ImportError, OSError, ValueError) as error:  # ValueError: a port that is no number
         found = (
             f"embed_pool is {pool!r}; whether it exists is not known: {type(error).__name__} from Airflow's database"
         )
@@ -50,7 +50,8 @@ def _slots(database: str, pool: str) -> int | None:
         url = url.set(drivername="postgresql+psycopg")  # the driver that we bring
     elif url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         raise FileNotFoundError(str(url.database))  # to connect would make one
-    engine = create_engine(url)
+    patience = {"connect_timeout": 10} if url.get_backend_name() == "postgresql" else {}
+    engine = create_engine(url, connect_args=patience)
     try:
         with engine.connect() as connection:
             found: int | None = connection.execute(_SLOTS, {"pool": pool}).scalar()

@@ -207,6 +207,28 @@ def test_a_manifest_of_another_home(ingested: Any, tmp_path: Path) -> None:
     assert "not the one that the catalog recorded" in find(ingested, "home and catalog")["found"]
 
 
+def test_a_file_of_an_alias_that_readers_cannot_use(ingested: Any) -> None:
+    alias = ingested.folder / ".stemma" / "indexes" / "handbook" / "aliases" / "live.json"
+    alias.write_text("x")
+    check = find(ingested, "home and catalog")
+    assert "stemma reconcile handbook" in check["found"]
+    alias.unlink()
+    assert "readers find no file of handbook live" in find(ingested, "home and catalog")["found"]
+    ingested("reconcile", "handbook")
+    assert find(ingested, "home and catalog", code=0)["status"] == "ok"
+
+
+def test_two_contracts_of_one_name_and_a_home_that_is_a_file(project: Any) -> None:
+    [contract] = (project.folder / "contracts").glob("*.odcs.yaml")
+    shutil.copy(contract, contract.with_name("two.odcs.yaml"))
+    check = find(project, "contracts")
+    assert (contract.name in check["found"], "two.odcs.yaml" in check["found"]) == (True, True)
+    contract.with_name("two.odcs.yaml").unlink()
+    shutil.rmtree(project.folder / ".stemma")
+    (project.folder / ".stemma").write_text("x")
+    assert "is a file and no folder" in find(project, "home")["found"]
+
+
 NFS = """\
 22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -319,10 +341,13 @@ def test_the_pool_of_tasks_that_embed(project: Any, tmp_path: Path, slots: int |
     assert bool(check.next) == bool(status)
 
 
-def test_a_pool_that_nobody_can_look_at(project: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["", "postgresql://u:hush@h:port/x", "mysql://u:hush@h/x", "nonsense"])
+def test_a_pool_that_nobody_can_look_at(project: Any, tmp_path: Path, database: str) -> None:
     settings = load_settings(project.folder, embed_pool="embedding")
-    [check] = health_airflow.checks(settings, SOUND | {"AIRFLOW_HOME": str(tmp_path)})
+    named = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database}
+    [check] = health_airflow.checks(settings, SOUND | named)
     assert (check.name, check.status, "not known" in check.found) == ("airflow pool", "warn", True)
+    assert "hush" not in f"{check.found} {check.next}"
 
 
 def test_the_memory_of_a_container_counts(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from threading import Barrier
 import fsspec
 import pytest
 
-from corpus.errors import ConfigurationError, DigestMismatch
+from corpus.errors import ConfigurationError, DigestMismatch, StoreError, StoreUnavailable
 from corpus.ids import sha256_hex
 from corpus.storage import Store, file_digest, open_store
 
@@ -232,3 +232,32 @@ def test_what_is_published_can_be_read_by_others(tmp_path: Path) -> None:
         os.umask(before)
     modes = {name: stat.S_IMODE((tmp_path / "home" / name).stat().st_mode) for name in ("one.bin", "v1")}
     assert modes == {"one.bin": 0o644, "v1": 0o755}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+def test_a_folder_that_may_not_be_looked_into_holds_no_lost_file(tmp_path: Path) -> None:
+    """A lost file is one whose row is taken back: trouble of the place must not pass for one."""
+    home = open_store(str(tmp_path / "home"))
+    home.publish("segments/one/chunks.parquet", b"1")
+    (tmp_path / "home" / "segments").chmod(0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(StoreError, match="cannot be written or read"):
+            home.exists("segments/one/chunks.parquet")
+    finally:
+        os.seteuid(0)
+    assert home.exists("segments/one/chunks.parquet")
+    assert not home.exists("segments/one/chunks.parquet/below")
+
+
+def test_a_place_that_does_not_answer_holds_no_lost_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.filesystem("memory")  # like sftp and others, it takes what exists from fsspec's base
+    home = open_store(f"memory://stemma-{uuid.uuid4().hex}")
+    home.publish("a", b"1")
+
+    def stale(*_: object, **__: object) -> None:
+        raise TimeoutError("the server did not answer")
+
+    monkeypatch.setattr(type(memory), "info", stale)
+    with pytest.raises(StoreUnavailable, match="did not answer"):
+        home.exists("a")
