@@ -72,6 +72,8 @@ PAGES = {
     "quarantine, last page": f"/quarantine?contract={NAME}&page=99999",
     "quarantine, one rule": f"/quarantine?contract={NAME}&rule=governance_fields",
     "held document": f"/held?contract={NAME}&id=held.md",
+    "split": f"/split?contract={NAME}&id=held.md",
+    "admitted with warnings": f"/review?contract={NAME}",
     "documents": f"/documents?contract={NAME}",
     "documents, last page": f"/documents?contract={NAME}&page=99999",
     "documents, search": f"/documents?contract={NAME}&q=099",
