@@ -59,7 +59,8 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
     caught = catch_up(runtime, contract_name, dry_run=dry_run)
     completed = 0 if dry_run else complete_left(runtime, contract_name)
     refusals = 0 if dry_run else restore_refusals(runtime, contract_name)
-    unreferred = _unreferred(runtime, contract_name)
+    # What the catalog has just lost sight of is found by the next ingest, and then it is referred to again.
+    unreferred = () if caught.aliases else tuple(_unreferred(runtime, contract_name))
     orphans = tuple(sorted(name for name in unreferred if _is_old(runtime, name, now - grace)))
     lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
     unfinished = give_up_unfinished(runtime, contract_name, now - grace, dry_run=dry_run)

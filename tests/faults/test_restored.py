@@ -71,8 +71,13 @@ def test_an_older_catalog_catches_up_with_the_home_and_says_what_it_lost(
         assert audit.tail(tx)[0].action == "alias.restore"
         assert audit.verify(tx).broken_at is None
     assert live(project) == 3
+    third = project.inbox / "third.md"
+    third.rename(project.folder / "third.md")
+    alone = project.ingest(publish=False)  # as it came before: in a shard, and so in a segment, of its own
+    (project.folder / "third.md").rename(third)
     receipt = project.ingest()
-    assert receipt.figures["embedded"] == 0 or receipt.counts.indexed == 2
+    assert (alone.counts.indexed, alone.figures["embedded"]) == (1, 0)
+    assert (receipt.counts.indexed, receipt.figures["embedded"]) == (1, 0)
     assert receipt.counts.balanced
     assert receipt.figures["status"] == "unchanged"
     judge(project, inbox(project))
