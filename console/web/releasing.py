@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from pydantic import Field
 
-from console.web.acting import as_person
 from console.web.page import Action, Done, Form, Line, Visit
 from console.web.versions import LIVE
 from corpus.catalog import versions
@@ -63,7 +62,7 @@ def _moved(visit: Visit, form: Move, *, back: bool) -> int | None:
         raise ConfigurationError(
             f"v{form.number:06d} never served, so there is no going back to it: release it. Nothing was done."
         )
-    stage.move(as_person(visit), form.contract, LIVE, form.number, reason=form.reason)
+    stage.move(visit.acting, form.contract, LIVE, form.number, reason=form.reason)
     return state.number if state else None
 
 
@@ -71,7 +70,7 @@ def _approve(visit: Visit, form: About) -> Done:
     from ingestion import approving  # noqa: PLC0415 - with the signing library
 
     _require_seen(visit, form)
-    runtime = as_person(visit)
+    runtime = visit.acting
     version = approving.approve(runtime, form.contract, form.number, by=visit.person.name, reason=form.reason)
     missing = approving.standing_of(runtime, version, LIVE).missing
     if not missing:
@@ -84,7 +83,7 @@ def _hold(visit: Visit, form: About) -> Done:
     from ingestion import holding  # noqa: PLC0415 - where it is used
 
     _require_seen(visit, form)
-    holding.hold(as_person(visit), form.contract, form.number, reason=form.reason)
+    holding.hold(visit.acting, form.contract, form.number, reason=form.reason)
     return _done(form, f"v{form.number:06d} is held: retention does not remove it.")
 
 
@@ -92,7 +91,7 @@ def _unhold(visit: Visit, form: About) -> Done:
     from ingestion import holding  # noqa: PLC0415 - where it is used
 
     _require_seen(visit, form)
-    holding.unhold(as_person(visit), form.contract, form.number, reason=form.reason)
+    holding.unhold(visit.acting, form.contract, form.number, reason=form.reason)
     return _done(form, f"v{form.number:06d} is held no more: retention may remove it.")
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from console.web.acting import as_person
 from console.web.gathering import contract_of, require_source, sources_of
 from console.web.measures import (
     AlarmTold,
@@ -178,13 +177,13 @@ _SAID = {
 
 
 def _release(visit: Visit, form: Release) -> Done:
-    return _released(as_person(visit), form.contract, form.reason, force=form.insist)
+    return _released(visit.acting, form.contract, form.reason, force=form.insist)
 
 
 def _insist(visit: Visit, form: Insist) -> Done:
     if form.candidate not in {item.id for item in refused_of(visit.runtime, form.contract)}:
         raise ConfigurationError("That refused version is not kept any more. Nothing was released.")
-    return _released(as_person(visit), form.contract, form.reason, force=True)
+    return _released(visit.acting, form.contract, form.reason, force=True)
 
 
 def _released(runtime: Runtime, name: str, reason: str, *, force: bool) -> Done:
