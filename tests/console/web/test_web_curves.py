@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.web import curves
@@ -26,7 +26,7 @@ VALUES = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(VALUES, st.one_of(st.none(), st.floats(0, 3)))
 def test_a_curve_stays_inside_and_shows_every_value_once(values: list[tuple[float | None, ...]], limit: float) -> None:
     drawn = curves.curve(values, 300, 84, limit=limit)  # type: ignore[arg-type]
