@@ -6,7 +6,7 @@ alias where it is; the candidate is kept aside for inspection, and what the gate
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO
@@ -92,10 +92,12 @@ def release(
     version, status = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force, asked=asked)
     progress.advance()
     progress.done()
-    receipt = _receipt(candidate, run_id, status, version)
-    figures = {**receipt.figures, **after_release(runtime, candidate.contract, version, asked)}
-    figures |= after_build(runtime, candidate.contract, version)
-    return replace(receipt, figures=figures)
+    made, contract = _receipt(candidate, run_id, status, version), candidate.contract
+    return _with(made, after_release(runtime, contract, version, asked) | after_build(runtime, contract, version))
+
+
+def _with(receipt: Receipt, figures: Mapping[str, int | float | str]) -> Receipt:
+    return replace(receipt, figures={**receipt.figures, **figures})
 
 
 def _require_reason(reason: str, *, force: bool) -> None:
