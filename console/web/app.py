@@ -3,6 +3,10 @@
 Rendered on the server, readable without JavaScript, with nothing loaded from elsewhere. `create_app` puts pages,
 sign-in, headers and error pages together; it knows no page's content.
 
+Rooms: `http` is the edge (who asks, forms, headers, errors, templates); `pages` has one module a page; `views` makes the
+models that several pages share; `drawings` turns numbers and texts into what templates draw, and is pure; `work` does
+what a person asked for.
+
 How to add a page
 -----------------
 1. **Module** `console/web/pages/NAME.py`: a docstring, the models, one `load` function and `PAGE = Page(...)`
@@ -34,13 +38,13 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from console.web import problems, routes
-from console.web.access import Access
-from console.web.background import Processes
-from console.web.headers import Guarded
-from console.web.launching import Launcher
+from console.web.http import problems, routes
+from console.web.http.access import Access
+from console.web.http.headers import Guarded
+from console.web.http.templating import Pen
 from console.web.pages.listed import ACTIONS, PAGES
-from console.web.templating import Pen
+from console.web.work.background import Processes
+from console.web.work.launching import Launcher
 from ingestion.runtime import Runtime
 
 STATIC = Path(__file__).with_name("static")

@@ -18,14 +18,14 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from console.web import problems
-from console.web.access import Access
 from console.web.app import STATIC, create_app
-from console.web.failures import Refused
-from console.web.headers import Guarded
-from console.web.launching import Launcher
-from console.web.routes import require_person
-from console.web.templating import Pen
+from console.web.http import problems
+from console.web.http.access import Access
+from console.web.http.failures import Refused
+from console.web.http.headers import Guarded
+from console.web.http.routes import require_person
+from console.web.http.templating import Pen
+from console.web.work.launching import Launcher
 from corpus.errors import StemmaError
 from ingestion.runtime import Runtime
 

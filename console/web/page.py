@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from console.web.access import Person
-from console.web.launching import NOWHERE, Work
+from console.web.http.access import Person
+from console.web.work.launching import NOWHERE, Work
 from ingestion.runtime import Runtime
 
 PER_PAGE = 50

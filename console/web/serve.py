@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from console.web.access import access_of
 from console.web.app import create_app
+from console.web.http.access import access_of
 from corpus.errors import ConfigurationError, SourceUnavailable
 from corpus.settings import Settings
 from ingestion.runtime import Runtime

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from console.web.access import Person, Right
-    from console.web.launching import Going, Order
+    from console.web.http.access import Person, Right
+    from console.web.work.launching import Going, Order
     from ingestion.runtime import Runtime
 
 LOG = logging.getLogger("stemma.console")
@@ -60,7 +60,7 @@ class AirflowAccess:
 
     def person(self, request: Request) -> Person | None:
         """Returns who asks, as Airflow's `get_user` said before."""
-        from console.web.access import Person, require_name
+        from console.web.http.access import Person, require_name
         from corpus.errors import ConfigurationError
 
         user = request.scope.get(USER)
@@ -198,7 +198,7 @@ class Asked:
 
     def going(self, contract: str) -> Going | None:
         """Returns how the last run goes that names a contract."""
-        from console.web.launching import Going
+        from console.web.work.launching import Going
 
         found = self._last(contract)
         if found is None:

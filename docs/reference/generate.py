@@ -20,7 +20,7 @@ from fastapi.openapi.utils import get_openapi
 
 from console.cli.main import app
 from console.cli.project import settings_text
-from console.web import routes
+from console.web.http import routes
 from console.web.pages.listed import PAGES as CONSOLE_PAGES
 from contracts.reading.options import PROPERTIES
 from contracts.reading.ragchecks import UNIT_DAYS

@@ -15,7 +15,7 @@ import pytest
 from provenance_parts.styles import known, text
 
 from console.cli.main import main
-from console.web.access import Person
+from console.web.http.access import Person
 from console.web.page import OfContract, Visit
 from console.web.pages import source
 from corpus.settings import load_settings

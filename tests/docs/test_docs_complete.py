@@ -16,8 +16,8 @@ from docs.pages import HEADING, ROOT, Page, page, pages, slug
 from fastapi.openapi.utils import get_openapi
 
 from console.cli.main import app
-from console.web.access import TokenAccess
 from console.web.app import create_app
+from console.web.http.access import TokenAccess
 from contracts.reading.options import PROPERTIES
 from contracts.rules.table import RULES
 from corpus import errors, seams

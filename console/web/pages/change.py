@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from console.web.judged import ProblemTold, problems_told
 from console.web.page import OfContract, Page, View, Visit
+from console.web.views.judged import ProblemTold, problems_told
 from contracts.versions.compare import Comparison
 from corpus.errors import ConfigurationError, SourceError
 from corpus.types import IPTC

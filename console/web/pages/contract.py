@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from console.web.drifts import Drift, drifts_of
-from console.web.judged import (
+from console.web.drawings.drifts import Drift, drifts_of
+from console.web.page import OfContract, Page, View, Visit
+from console.web.views.judged import (
     Judged,
     ProblemTold,
     Used,
@@ -18,7 +19,6 @@ from console.web.judged import (
     problems_told,
     used_of,
 )
-from console.web.page import OfContract, Page, View, Visit
 from contracts.explain import parts_in_words, rules_in_words
 from contracts.fieldwords import fields_in_words
 from contracts.model import Contract

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from console.web.judged import Judged, ProblemTold, Used, judged_of, judged_runs, problems_told, used_of
 from console.web.page import Asked, Page, View, Visit
+from console.web.views.judged import Judged, ProblemTold, Used, judged_of, judged_runs, problems_told, used_of
 from contracts.gist import gist
 from corpus.catalog import board
 from corpus.catalog import contracts as registry

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from console.web.gathering import facts_of_all
-from console.web.health import Source, source_of
 from console.web.page import Asked, Page, Trouble, View, Visit
-from console.web.troubles import troubles_of
+from console.web.views.gathering import facts_of_all
+from console.web.views.health import Source, source_of
+from console.web.views.troubles import troubles_of
 
 _MOST_TROUBLES = 50
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from console.web.differences import difference_of, difference_of_refused
-from console.web.gathering import require_source
 from console.web.page import PER_PAGE, OfContract, Page, Paging, View, Visit
+from console.web.views.differences import difference_of, difference_of_refused
+from console.web.views.gathering import require_source
 from corpus.catalog import timeline, versions
 from corpus.errors import ConfigurationError
 from index.causes import ABOUT, CAUSES

@@ -9,14 +9,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from console.drawings.lineage import drawn
-from console.web.comparing import Line as Changed
-from console.web.comparing import compared
-from console.web.gathering import contract_of
-from console.web.marked import Mark, Run, marks_of, runs_of
+from console.web.drawings.comparing import Line as Changed
+from console.web.drawings.comparing import compared
+from console.web.drawings.marked import Mark, Run, marks_of, runs_of
 from console.web.page import Action, Done, Form, Line, Page, Paging, View, Visit
 from console.web.pages.held import Asked as OfDocument
 from console.web.pages.held import Like, like_of, related_to, state_of, stored_text
 from console.web.pages.quarantine import Reason, reasons_of
+from console.web.views.gathering import contract_of
 from corpus import batches
 from corpus.catalog import decisions, documents, listing, versions
 from corpus.catalog.records import DecisionRecord, DocumentState, VersionRecord

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from console.web.gathering import require_source, sources_of
 from console.web.page import PER_PAGE, Page, PageQuery, Paging, View, Visit
+from console.web.views.gathering import require_source, sources_of
 from corpus.catalog import board, listing
 
 

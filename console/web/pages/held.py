@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from console.web.failures import Missing
-from console.web.gathering import contract_of, require_source
-from console.web.marked import Mark, Run, marks_of, runs_of
+from console.web.drawings.marked import Mark, Run, marks_of, runs_of
+from console.web.http.failures import Missing
 from console.web.page import Action, Done, Form, Line, OfContract, Page, View, Visit
 from console.web.pages.quarantine import Reason, reasons_of, waits_of, wanted_of
+from console.web.views.gathering import contract_of, require_source
 from contracts.explain import checks_words
 from contracts.model import Contract
 from contracts.wording import expected_of

@@ -8,8 +8,10 @@ from datetime import datetime
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from console.web.gathering import contract_of, require_source, sources_of
-from console.web.measures import (
+from console.web.page import Action, Done, Form, Line, Page, Paging, View, Visit
+from console.web.page import Asked as NoQuery
+from console.web.views.gathering import contract_of, require_source, sources_of
+from console.web.views.measures import (
     AlarmTold,
     Check,
     Series,
@@ -18,11 +20,9 @@ from console.web.measures import (
     contamination_series,
     golden_series,
 )
-from console.web.page import Action, Done, Form, Line, Page, Paging, View, Visit
-from console.web.page import Asked as NoQuery
-from console.web.refused import Refused, refused_of
-from console.web.seals import seals_of
-from console.web.versions import LIVE, Around, VersionRow, row_of
+from console.web.views.refused import Refused, refused_of
+from console.web.views.seals import seals_of
+from console.web.views.versions import LIVE, Around, VersionRow, row_of
 from contracts.model import Contract
 from corpus.catalog import aliasmoves, canaries, embedders, erasures, holds, timeline, versions
 from corpus.errors import ConfigurationError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from console.web import releasing
 from console.web.page import Action, Page
 from console.web.pages import (
     change,
@@ -24,6 +23,7 @@ from console.web.pages import (
     split,
     version,
 )
+from console.web.work import releasing
 
 PAGES: tuple[Page, ...] = (
     corpus.PAGE,

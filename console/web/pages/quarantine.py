@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from console.web.gathering import contract_of, require_source
 from console.web.page import PER_PAGE, Page, Paging, View, Visit
 from console.web.page import Asked as NoQuery
+from console.web.views.gathering import contract_of, require_source
 from contracts.model import Contract
 from corpus.catalog import board, decisions, queue
 from corpus.catalog.records import DocumentState, OverrideRecord

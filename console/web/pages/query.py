@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from console.web.gathering import require_source, sources_of
 from console.web.page import Asked as NoQuery
 from console.web.page import Page, View, Visit
+from console.web.views.gathering import require_source, sources_of
 from corpus.errors import StemmaError
 from index.reader import Hit
 from ingestion import sidebyside

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from console.web.failures import Refused
-from console.web.gathering import contract_of, require_source
-from console.web.launching import Going, Order
-from console.web.migration import Compared, Estimate, Way, compared_of, estimate_of, model_of, way_of
+from console.web.http.failures import Refused
 from console.web.page import Action, Done, Form, Line, OfContract, Page, View, Visit
+from console.web.views.gathering import contract_of, require_source
+from console.web.views.migration import Compared, Estimate, Way, compared_of, estimate_of, model_of, way_of
+from console.web.work.launching import Going, Order
 from corpus.catalog import versions
 from corpus.errors import ConfigurationError, StemmaError
 from index.pacing import parse_rate
@@ -90,7 +90,7 @@ def load(visit: Visit, query: AskedReembed) -> Reembed:
 def _with(way: Way, going: Going | None) -> Way:
     if going is None:
         return way
-    from console.web.migration import GoingTold  # noqa: PLC0415
+    from console.web.views.migration import GoingTold  # noqa: PLC0415
 
     return way.model_copy(update={"going": GoingTold(name=going.name, state=going.state, words=going.words)})
 

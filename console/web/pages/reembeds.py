@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from console.web.gathering import contract_of, sources_of
 from console.web.page import Asked, Page, View, Visit
+from console.web.views.gathering import contract_of, sources_of
 from corpus.catalog import reembeds
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from pydantic import ConfigDict, Field
 
-from console.web.gathering import contract_of, require_source
 from console.web.page import PER_PAGE, Action, Done, Form, Line, Page, PageQuery, Paging, View, Visit
 from console.web.pages.quarantine import Reason, reasons_of
+from console.web.views.gathering import contract_of, require_source
 from contracts.model import Contract
 from corpus.catalog import warned
 from corpus.errors import ConfigurationError

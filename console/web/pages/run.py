@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias, cast
 from pydantic import Field
 
 from console.reports.shown import counted, ordered, plots, short, state_of, what_of
-from console.web.gathering import require_source
-from console.web.health import RunTold, run_told
-from console.web.judged import moment_of
 from console.web.page import OfContract, Page, View, Visit
+from console.web.views.gathering import require_source
+from console.web.views.health import RunTold, run_told
+from console.web.views.judged import moment_of
 from corpus.catalog import board, queue
 from corpus.catalog import runs as registry
 from corpus.catalog.records import RunRecord

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from console.web.gathering import facts_of, versions_of
-from console.web.health import RunTold, Source, VersionTold, run_told, source_of, version_told
 from console.web.page import Action, Done, Figure, Form, Line, OfContract, Page, Trouble, View, Visit
-from console.web.troubles import troubles_of
+from console.web.views.gathering import facts_of, versions_of
+from console.web.views.health import RunTold, Source, VersionTold, run_told, source_of, version_told
+from console.web.views.troubles import troubles_of
 from corpus.catalog import estimates
 from provenance.share import CAVEAT
 

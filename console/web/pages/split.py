@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from console.web.gathering import contract_of
-from console.web.marked import Mark, Run, excerpt_of, marks_of
+from console.web.drawings.marked import Mark, Run, excerpt_of, marks_of
 from console.web.page import Action, Done, Form, Line, Page, View, Visit
 from console.web.pages.held import Asked as OfDocument
 from console.web.pages.held import Voted, state_of, voted
+from console.web.views.gathering import contract_of
 from corpus.catalog import queue, votes
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.types import Span

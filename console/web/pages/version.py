@@ -9,17 +9,17 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from console.web.failures import Missing
-from console.web.gathering import contract_of, require_source
-from console.web.golden import GoldenItems, golden_of
-from console.web.health import Mix, Spread
-from console.web.inside import FileTold, Kind, inside_of
-from console.web.measures import AlarmTold, Check, Series, alarms_of, check_of, contamination_series
+from console.web.http.failures import Missing
 from console.web.page import OfContract, Page, View, Visit
 from console.web.pages.index import around_of
-from console.web.refused import refused_of
-from console.web.seals import Seal, seal_now
-from console.web.versions import LIVE, Around, GateTold, comparable
+from console.web.views.gathering import contract_of, require_source
+from console.web.views.golden import GoldenItems, golden_of
+from console.web.views.health import Mix, Spread
+from console.web.views.inside import FileTold, Kind, inside_of
+from console.web.views.measures import AlarmTold, Check, Series, alarms_of, check_of, contamination_series
+from console.web.views.refused import refused_of
+from console.web.views.seals import Seal, seal_now
+from console.web.views.versions import LIVE, Around, GateTold, comparable
 from contracts.model import Contract
 from corpus.catalog import canaries, contamination, evaluations, timeline, versions
 from corpus.catalog.records import VersionRecord

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from console.web import curves
-from console.web.versions import GATES, gates_of, is_waived
+from console.web.drawings import curves
+from console.web.views.versions import GATES, gates_of, is_waived
 from corpus.catalog.aliasmoves import AliasMove
 from index.manifest import GateResult
 from ingestion.history.states import MEANS, has_served, stage_of

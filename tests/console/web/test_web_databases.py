@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from laws.handbook import DEFAULTS, NAME, Project, real_texts
 
-from console.web.access import Person
+from console.web.http.access import Person
 from console.web.page import Visit
 from console.web.pages.listed import PAGES
 from contracts.scaffold import new_contract

@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "examples" / "demo"))
 
 from airflow_process import AirflowSite, lay_out
 
-from console.web import forms
-from console.web.access import Person
+from console.web.http import forms
+from console.web.http.access import Person
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 

@@ -16,10 +16,10 @@ import httpx2
 import pytest
 from sqlalchemy import event
 
-from console.web import seals
-from console.web.access import Person
+from console.web.http.access import Person
 from console.web.page import Visit
 from console.web.pages.listed import PAGES
+from console.web.views import seals
 from corpus.catalog import contamination, evaluations, versions
 from corpus.settings import load_settings
 from corpus.types import utc_now

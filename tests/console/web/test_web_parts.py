@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from console.web import charts
-from console.web.comparing import compared
-from console.web.marked import Mark, excerpt_of, marks_of, runs_of
+from console.web.drawings import charts
+from console.web.drawings.comparing import compared
+from console.web.drawings.marked import Mark, excerpt_of, marks_of, runs_of
+from console.web.http.templating import percent, span, whole
 from console.web.page import Paging
-from console.web.templating import percent, span, whole
 
 
 def _finding(span: Any, code: str = "hidden.colour", **detail: Any) -> dict[str, Any]:

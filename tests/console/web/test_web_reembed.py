@@ -15,8 +15,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from console.web.background import Processes, command_of
-from console.web.launching import Order
+from console.web.work.background import Processes, command_of
+from console.web.work.launching import Order
 
 TOKEN = "token-of-the-tests-0123456789"
 OLD, NEW = "wordllama-256", "all-MiniLM-L6-v2"

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from console.web.access import Right, TokenAccess
 from console.web.app import create_app
+from console.web.http.access import Right, TokenAccess
 from console.web.page import OfContract
 from console.web.pages.listed import PAGES
 from corpus.settings import load_settings

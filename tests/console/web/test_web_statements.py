@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from console.web.access import Person
+from console.web.http.access import Person
 from console.web.page import Visit
 from console.web.pages.listed import PAGES
 from corpus.catalog import decisions, documents

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
 
-from console.web.access import SESSION_SECONDS, Access, Person
-from console.web.failures import Refused
+from console.web.http.access import SESSION_SECONDS, Access, Person
+from console.web.http.failures import Refused
 
 _MOST_BYTES = 64_000
 _MOST_FIELDS = 200

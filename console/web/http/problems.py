@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from console.web import entrance
-from console.web.access import Access
-from console.web.failures import Refused
+from console.web.http import entrance
+from console.web.http.access import Access
+from console.web.http.failures import Refused
+from console.web.http.routes import SignInNeeded
+from console.web.http.templating import Pen, link_of
 from console.web.page import View
-from console.web.routes import SignInNeeded
-from console.web.templating import Pen, link_of
 from corpus.errors import CatalogError, ConfigurationError, IntegrityError, StemmaError
 
 _log = logging.getLogger("stemma.console")

@@ -10,10 +10,10 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from console.web import forms
-from console.web.access import COOKIE, SESSION_SECONDS, Access, TokenAccess
+from console.web.http import forms
+from console.web.http.access import COOKIE, SESSION_SECONDS, Access, TokenAccess
+from console.web.http.templating import Pen, link_of
 from console.web.page import Done, Tone, View
-from console.web.templating import Pen, link_of
 from corpus.errors import ConfigurationError
 
 PATH = "/sign-in"

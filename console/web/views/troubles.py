@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from console.web.health import Facts, Source
+from console.web.http.templating import span
 from console.web.page import Tone, Trouble
-from console.web.templating import span
+from console.web.views.health import Facts, Source
 
 HELD_LONG = timedelta(days=7)
 """A document that is held for longer than a week is a warning: the same week after which an undone decision is asked

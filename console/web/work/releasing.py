@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from console.web.page import Action, Done, Form, Line, Visit
-from console.web.versions import LIVE
+from console.web.views.versions import LIVE
 from corpus.catalog import versions
 from corpus.errors import ConfigurationError
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from console.web.page import View
-from console.web.seals import Seal
+from console.web.views.seals import Seal
 from contracts.model import Contract
 from corpus.catalog.aliasmoves import AliasMove
 from corpus.catalog.holds import HoldRecord

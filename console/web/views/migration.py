@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from console.web.background import command_of
-from console.web.launching import Going, Order
 from console.web.page import View, Visit
+from console.web.work.background import command_of
+from console.web.work.launching import Going, Order
 from corpus.catalog import evaluations, versions
 from corpus.catalog.evaluations import EvaluationRecord
 from corpus.catalog.records import VersionRecord

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from console.web.page import Figure, View
-from console.web.refused import Refused
+from console.web.views.refused import Refused
 from contracts.model import Contract
 from contracts.text.thresholds import words
 from corpus.catalog.board import BoardRun, BoardVersion, Waiting

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from console.web.health import Facts
-from console.web.refused import refused_of
+from console.web.views.health import Facts
+from console.web.views.refused import refused_of
 from contracts.model import Contract
 from corpus.catalog import board, contracts, figures
 from corpus.errors import ConfigurationError, ContractError

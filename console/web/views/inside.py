@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import Field
 
-from console.web.health import Mix, Spread, mix_of
 from console.web.page import View
-from console.web.versions import gates_of
+from console.web.views.health import Mix, Spread, mix_of
+from console.web.views.versions import gates_of
 from corpus.catalog.board import BoardVersion
 
 Manifest = Mapping[str, Any]

@@ -17,7 +17,7 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from console.web.launching import Going, Order
+from console.web.work.launching import Going, Order
 from corpus.errors import ConfigurationError
 from corpus.settings import Settings
 

@@ -13,11 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from console.web import entrance, forms
-from console.web.access import Access, Person, Right
-from console.web.failures import Forbidden, Refused
+from console.web.http import entrance, forms
+from console.web.http.access import Access, Person, Right
+from console.web.http.failures import Forbidden, Refused
+from console.web.http.templating import Pen, link_of
 from console.web.page import Action, Done, Page, Visit
-from console.web.templating import Pen, link_of
 from corpus.errors import StemmaError
 from corpus.types import utc_now
 

@@ -15,12 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from console.web import charts, curves, drifts, forms
-from console.web.access import Person
+from console.web.drawings import charts, curves, drifts
+from console.web.http import forms
+from console.web.http.access import Person
 from console.web.page import Page, View
 from corpus.types import utc_now
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 _NOTHING = "\u2013"
 _WRAP = re.compile(r"(?<=[^\n])\n(?=[^\n\s\-*#|>\d])")
 Link = Callable[..., str]
