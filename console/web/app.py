@@ -3,9 +3,9 @@
 Rendered on the server, readable without JavaScript, with nothing loaded from elsewhere. `create_app` puts pages,
 sign-in, headers and error pages together; it knows no page's content.
 
-Rooms: `http` is the edge (who asks, forms, headers, errors, templates); `pages` has one module a page; `views` makes the
-models that several pages share; `drawings` turns numbers and texts into what templates draw, and is pure; `work` does
-what a person asked for.
+Rooms: `http` is the edge (who asks, forms, headers, errors, templates); `pages` has one module a page; `views` makes
+the models that several pages share; `drawings` turns numbers and texts into what templates draw, and is pure; `work`
+does what a person asked for.
 
 How to add a page
 -----------------
