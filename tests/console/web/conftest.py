@@ -314,14 +314,18 @@ def serve() -> Any:
     return serving
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium with the driver of the same package; nothing is downloaded."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """A headless Chromium with the driver of the same package; nothing is downloaded.
+
+    Raises:
+        FileNotFoundError: One of both is not installed.
+    """
+    found, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if found is None or driver is None:
+        raise FileNotFoundError("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
     options = Options()
-    options.binary_location = chromium
+    options.binary_location = found
     for argument in (
         "--headless=new",
         "--no-sandbox",
@@ -330,6 +334,18 @@ def browser() -> Iterator[Any]:
         "--window-size=1280,900",
     ):
         options.add_argument(argument)
-    found = webdriver.Chrome(options=options, service=Service(driver))
-    yield found
-    found.quit()
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser, for the flows of one module."""
+    try:
+        with chromium() as found:
+            yield found
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
