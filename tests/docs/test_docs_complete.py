@@ -18,6 +18,7 @@ from fastapi.openapi.utils import get_openapi
 from console.cli.main import app
 from console.web.app import create_app
 from console.web.http.access import TokenAccess
+from console.web.pages.listed import PAGES
 from contracts.reading.options import PROPERTIES
 from contracts.rules.table import RULES
 from corpus import errors, seams
@@ -61,6 +62,7 @@ def _walk(command: Any, path: str) -> Iterator[tuple[str, set[str]]]:
 
 
 COMMANDS = _commands()
+FORMS = {f"{page.path}.json" for page in PAGES if page.posts}
 
 
 @pytest.mark.parametrize("name", sorted(_generator().PAGES))
@@ -73,14 +75,15 @@ def test_every_reference_page_is_generated() -> None:
 
 
 def test_the_page_of_the_twins_has_every_path_query_and_field_that_a_console_serves() -> None:
-    application = create_app(cast("Any", None), TokenAccess("a token of this test"))
+    nothing = cast("Any", object())
+    application = create_app(nothing, TokenAccess("a token of this test"), launcher=nothing)
     schema = get_openapi(title="x", version="0", routes=application.routes)
     sections = re.split(r"^##+ ", page("docs/reference/console.md").text, flags=re.MULTILINE)
     text = {section.partition("\n")[0]: section for section in sections}
     assert len(schema["paths"]) >= 6
     for path, methods in schema["paths"].items():
         assert path.endswith(".json")
-        assert set(methods) == {"get"}
+        assert set(methods) == ({"get", "post"} if path in FORMS else {"get"})
         model = methods["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         named = {item["name"] for item in methods["get"].get("parameters", ())}
         for name in named | set(schema["components"]["schemas"][model]["properties"]):
