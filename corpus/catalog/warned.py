@@ -95,9 +95,7 @@ def page(
     return tuple(Warned(state=state, decision=found[number]) for number, state in states.items())
 
 
-def _waiting(
-    tx: Session, contract: str, known: Collection[str], rule: str, columns: list[Any]
-) -> Select[Any]:
+def _waiting(tx: Session, contract: str, known: Collection[str], rule: str, columns: list[Any]) -> Select[Any]:
     later = aliased(DecisionRow)
     newer = select(later.id).where(
         later.contract == DecisionRow.contract,
