@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query
@@ -220,4 +221,10 @@ def _require_text(values: Iterable[str]) -> None:
 
 def _visit(request: Request, person: Person) -> Visit:
     state = request.app.state
-    return Visit(runtime=state.runtime, person=person, now=utc_now(), work=state.launcher.of(request))
+    return Visit(
+        runtime=state.runtime,
+        person=person,
+        now=utc_now(),
+        work=state.launcher.of(request),
+        sees=partial(state.access.may, request, "read"),
+    )
