@@ -56,7 +56,9 @@ def test_what_one_may_see_is_shown(limited: TestClient) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.strip("/"))
 def test_no_page_tells_of_contracts_that_one_may_not_see(limited: TestClient, page: Any) -> None:
+    takes = {field.alias or name for name, field in page.query.model_fields.items()}
+    query = {name: value for name, value in {**NEEDED, "contract": "drafts"}.items() if name in takes}
     for path in (page.path, f"{page.path}.json"):
-        answer = limited.get(path, params={**NEEDED, "contract": "drafts"})
+        answer = limited.get(path, params=query)
         assert answer.status_code in ((200, 404) if "contract" in page.query.model_fields else (403,))
         assert ("handbook" in answer.text, "inbox" in answer.text) == (False, False), answer.text
