@@ -62,3 +62,11 @@ def test_no_page_tells_of_contracts_that_one_may_not_see(limited: TestClient, pa
         answer = limited.get(path, params=query)
         assert answer.status_code in ((200, 404) if "contract" in page.query.model_fields else (403,))
         assert ("handbook" in answer.text, "inbox" in answer.text) == (False, False), answer.text
+
+
+def test_a_pasted_contract_tells_nothing_of_another_of_its_name(limited: TestClient, home: Any) -> None:
+    text = (home.folder / "contracts" / "handbook.odcs.yaml").read_text("utf-8").replace("support-team", "other-team")
+    answer = limited.post("/change.json", data={"contract": "drafts", "yaml": text, "sample": "0"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["problems"], bool(found["changes"]), found["refused"]) == ([], True, "")
