@@ -13,7 +13,7 @@ from contracts.model import Contract
 from corpus.catalog import estimates, versions
 from corpus.catalog.estimates import EstimateRecord
 from corpus.catalog.records import VersionRecord
-from corpus.errors import ConfigurationError, IntegrityError
+from corpus.errors import ConfigurationError, StemmaError
 from corpus.types import utc_now
 from index.layout import version_name
 from ingestion.runtime import Runtime
@@ -33,7 +33,7 @@ def after_build(runtime: Runtime, contract: Contract, version: VersionRecord | N
         return {}
     try:
         found = _kept(runtime, contract.name, version.number)
-    except (ConfigurationError, IntegrityError) as error:
+    except (StemmaError, OSError) as error:
         _log.warning("the AI share of %s v%06d is not estimated: %s", contract.name, version.number, error)
         return {}
     if found.report["low"] is None:

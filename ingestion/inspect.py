@@ -104,11 +104,11 @@ def inspect(recipe: Recipe, blob: RawBlob) -> Inspection:
     asked = (detector_of(name, recipe.options.get(name)) for name in recipe.detectors)
     findings = cross(finding for detector in asked for finding in detector.detect(blob, document))
     found = _inspected(recipe, document, findings, recipe.repairs)
-    if recipe.cut is not None:
-        return _cut(recipe, found, recipe.cut)
-    if not recipe.mends:
-        return found
+    if not recipe.mends or (recipe.cut is not None and fits(found.document, recipe.cut)):
+        return found if recipe.cut is None else _cut(recipe, found, recipe.cut)
     mended = _inspected(recipe, document, findings, tuple(dict.fromkeys((*recipe.repairs, *recipe.mends))))
+    if recipe.cut is not None:  # what a person looked at may have been mended for a rule
+        return _cut(recipe, mended if fits(mended.document, recipe.cut) else found, recipe.cut)
     return found if mended.document.text == found.document.text else replace(found, mended=mended)
 
 
@@ -157,7 +157,7 @@ def _cut(recipe: Recipe, found: Inspection, cut: Cut) -> Inspection:
         repairs=edits_in(found.repairs, cut),
         language=language_of(kept.text),
         score=scorer_of(recipe).score(kept),
-        findings=in_kept(found.findings, cut),
+        findings=in_kept(found.findings, cut, document.text),
         sketch=sketch_of(kept.text),
         whole=found.document,
     )

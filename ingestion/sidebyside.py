@@ -263,7 +263,9 @@ def _chosen(runtime: Runtime, known: Choices, text: str) -> Choice:
 
 def _candidate(runtime: Runtime, known: Choices, asked: str) -> _Target:
     manifest = read_candidate(runtime.store, known.name, asked)
-    held = next(item for item in known.candidates if manifest.identity.startswith(item.id))
+    held = next((item for item in known.candidates if manifest.identity.startswith(item.id)), None)
+    if held is None:
+        raise ConfigurationError(f"candidate {asked!r} of {known.name} was held back only just now. Ask again.")
     space = manifest.fingerprints["embedder"].digest
 
     def opener() -> Open:

@@ -79,5 +79,5 @@ def create_app(runtime: Runtime, access: Access, *, framed: bool = False, launch
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     problems.register(app)
-    app.add_middleware(Guarded, framed=framed)
+    app.add_middleware(Guarded, framed=framed, failed=problems.unexpected)
     return app

@@ -93,5 +93,5 @@ def _closed(access: Access, words: str) -> FastAPI:
 
     app.add_api_route("/{path:path}", say, methods=["GET", "POST"])
     problems.register(app)
-    app.add_middleware(Guarded, framed=True)
+    app.add_middleware(Guarded, framed=True, failed=problems.unexpected)
     return app

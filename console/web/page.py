@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -96,12 +96,18 @@ class Visit:
         person: Who asks.
         now: When, aware UTC.
         work: Starts what takes longer than a request, and says how it goes.
+        sees: Whether who asks may see a contract, or all of them where none is named.
     """
 
     runtime: Runtime
     person: Person
     now: datetime
     work: Work = NOWHERE
+    sees: Callable[[str], bool] = lambda _contract: True
+
+    def visible(self, contracts: Iterable[str]) -> tuple[str, ...]:
+        """Returns those of some contracts that who asks may see, for what a page about one of them lists beside."""
+        return tuple(contracts) if self.sees("") else tuple(name for name in contracts if self.sees(name))
 
     @property
     def acting(self) -> Runtime:

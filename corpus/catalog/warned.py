@@ -5,11 +5,12 @@ A partial index holds the decisions that have reasons, so that the many without 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, text
+from sqlalchemy import JSON, ColumnElement, Select, Text, cast, func, literal, select, text
 from sqlalchemy.orm import Session, aliased
 
 from corpus.catalog import rows
@@ -61,7 +62,7 @@ def count(tx: Session, contract: str, known: Collection[str], rule: str = "") ->
         known: What `seen` gives.
         rule: Only documents that break this rule; empty for all.
     """
-    waiting = _waiting(contract, known, rule, [DocumentRow.doc_id])
+    waiting = _waiting(tx, contract, known, rule, [DocumentRow.doc_id])
     return int(tx.execute(select(func.count()).select_from(waiting.subquery())).scalar_one())
 
 
@@ -79,7 +80,7 @@ def page(
         offset: How many to pass over.
     """
     columns = [*rows.columns(DocumentRow, DocumentState), DecisionRow.id.label("decision")]
-    ordered = _waiting(contract, known, rule, columns).order_by(DocumentRow.updated_at, DocumentRow.doc_id)
+    ordered = _waiting(tx, contract, known, rule, columns).order_by(DocumentRow.updated_at, DocumentRow.doc_id)
     states: dict[int, DocumentState] = {}
     for row in tx.execute(ordered.limit(limit).offset(offset)):
         values = dict(row._mapping)
@@ -94,7 +95,7 @@ def page(
     return tuple(Warned(state=state, decision=found[number]) for number, state in states.items())
 
 
-def _waiting(contract: str, known: Collection[str], rule: str, columns: list[Any]) -> Select[Any]:
+def _waiting(tx: Session, contract: str, known: Collection[str], rule: str, columns: list[Any]) -> Select[Any]:
     later = aliased(DecisionRow)
     newer = select(later.id).where(
         later.contract == DecisionRow.contract,
@@ -116,11 +117,19 @@ def _waiting(contract: str, known: Collection[str], rule: str, columns: list[Any
         .where(DecisionRow.contract == contract, text(REASONED), DocumentRow.state == "active", _told())
         .where(~newer.exists())
     )
-    for batch in rows.chunks(sorted(known)):
-        statement = statement.where(DocumentRow.doc_id.not_in(batch))
+    if known:
+        statement = statement.where(DocumentRow.doc_id.not_in(_listed(tx, known)))
     if rule:
         statement = statement.where(cast(DecisionRow.reasons, Text).contains(f'"rule":"{rule}"', autoescape=True))
     return statement
+
+
+def _listed(tx: Session, names: Collection[str]) -> Select[Any]:
+    """Returns names as rows of one parameter: neither database takes as many parameters as there may be names."""
+    said = literal(json.dumps(sorted(names)), Text)
+    if tx.get_bind().dialect.name == "postgresql":
+        return select(func.json_array_elements_text(cast(said, JSON)).column_valued("name"))
+    return select(func.json_each(said).table_valued("value").c.value)
 
 
 def _told() -> ColumnElement[bool]:

@@ -85,17 +85,30 @@ def within(blocks: Iterable[Block], span: Span) -> Iterator[Block]:
             yield replace(block, span=Span(start=start, end=end))
 
 
-def in_kept(findings: Iterable[Finding], cut: Cut) -> tuple[Finding, ...]:
+def in_kept(findings: Iterable[Finding], cut: Cut, text: str) -> tuple[Finding, ...]:
     """Returns the findings that speak of what is kept.
 
-    One that has no place in the text speaks of the document, and stays.
+    One that has no place in the text speaks of the document, and stays. One that reaches into a dropped part quotes
+    what is left of it.
+
+    Args:
+        findings: Those of the whole document.
+        cut: Which parts are kept.
+        text: The narrowed text.
     """
     dropped = cut.dropped
     return tuple(
-        finding
+        _in_kept(finding, dropped, text)
         for finding in findings
         if finding.span is None or not any(_holds(span, finding.span) for span in dropped)
     )
+
+
+def _in_kept(finding: Finding, dropped: Sequence[Span], text: str) -> Finding:
+    place = finding.span
+    if place is None or not any(place.start < span.end and place.end > span.start for span in dropped):
+        return finding
+    return replace(finding, quote=" ".join(place.of(text).split())[: len(finding.quote)])
 
 
 def edits_in(edits: Sequence[Edit], cut: Cut) -> tuple[Edit, ...]:

@@ -9,6 +9,7 @@ import pytest
 from laws.handbook import NAME, Project
 
 from ingestion.quality import repairs_of, stored_row
+from ingestion.splitting.deciding import Wanted, parts_of, split_held, whole_of
 
 MARK = "\u00e2\u20ac\u2122"
 """What a right single quotation mark becomes when its UTF-8 is read as Windows-1252."""
@@ -84,3 +85,19 @@ def test_what_no_repair_helps_is_held(project: Project) -> None:
     project.write("other", OTHER)
     project.ingest()
     assert _decided(project, "cakes.md")["outcome"] == "quarantine"
+
+
+def test_a_person_can_part_a_document_that_was_mended_for_a_rule(project: Project) -> None:
+    _declare(project, "repair")
+    page = PAGE.replace("</body>", "<h2>Tides</h2><p>Nobody sails when the tide is out, whatever it costs.</p></body>")
+    (project.inbox / "ships.html").write_text(page)
+    project.write("other", OTHER)
+    assert project.ingest().counts.indexed == 2
+    found = parts_of(whole_of(project.runtime, NAME, "ships.html"))
+    assert [part.title for part in found] == ["Ships", "Tides"]
+    wanted = Wanted(spans=tuple(part.span for part in found), kept=(1,))
+    split_held(project.runtime, NAME, "ships.html", wanted, reason="no tides", actor="mara")
+    assert project.ingest().counts.indexed == 1
+    row = _decided(project, "ships.html")
+    assert row["outcome"] == "repair"
+    assert (NOTICE in row["text"], "tide is out" in row["text"]) == (False, False)

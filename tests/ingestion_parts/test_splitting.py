@@ -94,8 +94,15 @@ def test_parts_stand_apart_where_evidence_is_and_are_proposed_to_go() -> None:
 def test_findings_of_what_is_dropped_go_and_those_without_a_place_stay() -> None:
     cut = cut_of(LETTERS, at_places(LETTERS, [40, 80]), [1, 3])
     inside, across, outside = (Span(start=45, end=60), Span(start=70, end=90), Span(start=0, end=9))
-    found = [Finding(detector="d", code="c", level="-", span=span) for span in (inside, across, outside, None)]
-    assert [finding.span for finding in in_kept(found, cut)] == [across, outside, None]
+    found = [
+        Finding(detector="d", code="c", level="-", span=span, quote=span.of(LETTERS) if span else "said beside")
+        for span in (inside, across, outside, None)
+    ]
+    left = in_kept(found, cut, narrowed(DOCUMENT, cut).text)
+    assert [finding.span for finding in left] == [across, outside, None]
+    assert LETTERS[70:80].strip(), "the second of them begins in what is dropped"
+    kept = " ".join(LETTERS[80:90].split())
+    assert [finding.quote for finding in left] == [kept, LETTERS[0:9], "said beside"], "no quote says what was dropped"
 
 
 def test_undoing_repairs_gives_nothing_of_what_was_dropped_back() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _POLICY = (
@@ -24,15 +28,16 @@ _HEADERS = {
 
 
 class Guarded:
-    """ASGI middleware that sets them.
+    """ASGI middleware that sets them, and answers what failed unforeseen: outside of it an answer has none of them.
 
     Args:
         app: What it stands before.
         framed: Whether a page of the same origin may show ours in a frame.
+        failed: Makes the answer to a request that failed unforeseen.
     """
 
-    def __init__(self, app: ASGIApp, *, framed: bool) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, *, framed: bool, failed: Callable[[Request, Exception], Response]) -> None:
+        self._app, self._failed = app, failed
         ancestors = "'self'" if framed else "'none'"
         self._headers = {
             **_HEADERS,
@@ -46,8 +51,11 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         static = scope["path"].startswith(scope.get("root_path", "") + "/static/")
+        begun = False
 
         async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
@@ -55,4 +63,9 @@ class Guarded:
                 headers["cache-control"] = "public, max-age=300" if static else "no-store"
             await send(message)
 
-        await self._app(scope, receive, sending)
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if begun:
+                raise
+            await self._failed(Request(scope), error)(scope, receive, sending)

@@ -40,13 +40,12 @@ _TITLES: tuple[tuple[type[StemmaError], int, str], ...] = (
 
 
 def register(app: FastAPI) -> None:
-    """Makes the application answer every failure with a page or its twin."""
+    """Makes the application answer every foreseen failure with a page or its twin; `Guarded` is given the others."""
     app.add_exception_handler(SignInNeeded, _sign_in)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(StemmaError, _failed)
     app.add_exception_handler(RequestValidationError, _not_fitting)
     app.add_exception_handler(HTTPException, _unrouted)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def _sign_in(request: Request, _error: Exception) -> Response:
@@ -83,9 +82,12 @@ def _unrouted(request: Request, error: Exception) -> Response:
     return _answer(request, Problem(title=title, status=error.status_code, detail=words))
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected(request: Request, error: Exception) -> Response:
+    """Answers what nobody foresaw; an action may have been done in part by then."""
     _log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
-    words = "This is a bug of the console; the log of `stemma serve` has the traceback. Nothing was changed by a page."
+    words = "This is a bug of the console, or of what it runs on; the log of its server has the traceback."
+    if request.method == "POST":
+        words += " Before you send the form again, look whether it was done."
     return _answer(request, Problem(title="This did not work", status=500, detail=words))
 
 

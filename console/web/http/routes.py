@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query
@@ -137,6 +138,7 @@ def _html(page: Page) -> Endpoint:
 def _twin(page: Page) -> Endpoint:
     def endpoint(request: Request, query: BaseModel) -> Response:
         person = require_person(request)
+        _require_text(request.query_params.values())
         require_right(request, "read", query)
         view = page.load(_visit(request, person), query)
         return Response(view.model_dump_json(indent=2), media_type="application/json")
@@ -203,6 +205,7 @@ def asked(model: type[BaseModel], values: dict[str, str]) -> Any:
     Raises:
         Refused: It does not fit; the message names each field.
     """
+    _require_text(values.values())
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -210,6 +213,18 @@ def asked(model: type[BaseModel], values: dict[str, str]) -> Any:
         raise Refused(400, "This cannot be asked", f"{problems}.") from error
 
 
+def _require_text(values: Iterable[str]) -> None:
+    """Refuses null characters: PostgreSQL stores none, so nothing that is asked for or kept holds one."""
+    if any("\0" in value for value in values):
+        raise Refused(400, "This cannot be asked", "It holds a character that is no text (U+0000). Take it out.")
+
+
 def _visit(request: Request, person: Person) -> Visit:
     state = request.app.state
-    return Visit(runtime=state.runtime, person=person, now=utc_now(), work=state.launcher.of(request))
+    return Visit(
+        runtime=state.runtime,
+        person=person,
+        now=utc_now(),
+        work=state.launcher.of(request),
+        sees=partial(state.access.may, request, "read"),
+    )

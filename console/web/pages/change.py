@@ -140,7 +140,7 @@ def load(visit: Visit, query: Asked) -> ChangePage:
         made=found.made if found else "",
         sufficient=found.sufficient if found else True,
         next_version=_next(found.before, found.required) if found else "",
-        refused=preview.refusal(visit.runtime, proposed) if proposed else "",
+        refused=preview.refusal(visit.runtime, proposed) if proposed and visit.sees(proposed.name) else "",
         changes=_changes(found) if found else [],
         tell=list(found.tell) if found else [],
         tried=tried,

@@ -38,7 +38,7 @@ class Documents(View):
     """One page of a contract's documents."""
 
     contract: str = Field(description="Empty where there is no contract.")
-    contracts: list[str]
+    contracts: list[str] = Field(description="Those that who asks may see.")
     states: dict[str, int] = Field(description="Documents by state.")
     state: str
     q: str
@@ -61,7 +61,7 @@ def load(visit: Visit, query: Asked) -> Documents:
         found = listing.page(tx, name, state=query.state, text=query.q, limit=PER_PAGE, offset=paging.offset())
     return Documents(
         contract=name,
-        contracts=list(names),
+        contracts=list(visit.visible(names)),
         states=states,
         state=query.state,
         q=query.q,

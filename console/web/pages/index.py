@@ -59,7 +59,7 @@ class Index(View):
     """The versions of one index."""
 
     contract: str = Field(description="Empty where there is no contract.")
-    contracts: list[str]
+    contracts: list[str] = Field(description="Those that who asks may see.")
     live: int | None = Field(description="Number of the version that readers get.")
     approvers: int = Field(description="People who must approve before a version first serves.")
     rows: list[VersionRow] = Field(description="Versions, newest first.")
@@ -95,7 +95,7 @@ def load(visit: Visit, query: Asked) -> Index:
     rows = [row_of(version, around, seals[version.number], states) for version in found]
     return Index(
         contract=name,
-        contracts=list(names),
+        contracts=list(visit.visible(names)),
         live=around.aliases.get(LIVE),
         approvers=contract.approvals.persons if contract else 0,
         rows=rows,

@@ -65,7 +65,7 @@ class Queue(View):
     rule: str
     rules: list[str] = Field(description="Rules of the contract that can hold a document.")
     persons: int = Field(description="People who must agree.")
-    queues: list[QueueOf] = Field(description="Every contract with held documents.")
+    queues: list[QueueOf] = Field(description="Every contract with held documents that who asks may see.")
     items: list[Item]
     paging: Paging
 
@@ -91,7 +91,7 @@ def load(visit: Visit, query: Asked) -> Queue:
         rule=query.rule,
         rules=sorted({check.rule for check in contract.checks if check.on_fail.value != "warn"}) if contract else [],
         persons=contract.triage.persons if contract else 1,
-        queues=[QueueOf(contract=name, held=number) for name, number in sorted(held.items()) if number],
+        queues=[QueueOf(contract=item, held=held[item]) for item in visit.visible(sorted(held)) if held[item]],
         items=[_item(item, contract, teams) for item in found],
         paging=paging,
     )

@@ -119,7 +119,7 @@ class QueryPage(View):
     """A question and its hits."""
 
     contract: str = Field(description="Empty where no contract is known.")
-    contracts: list[str]
+    contracts: list[str] = Field(description="Those that who asks may see.")
     choices: list[Choice]
     q: str
     k: int
@@ -154,7 +154,7 @@ def load(visit: Visit, query: Asked) -> QueryPage:
     shown = [{found.hit.chunk_id for found in side.hits} for side in sides]
     return QueryPage(
         contract=name,
-        contracts=list(names),
+        contracts=list(visit.visible(names)),
         choices=_choices(known),
         q=query.q,
         k=query.k,

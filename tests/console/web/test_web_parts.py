@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,20 @@ def test_a_difference_names_the_words() -> None:
     assert [piece.text for piece in lines[3].pieces if piece.kind == "added"] == ["3 "]
     assert compared("same\n", "same\n") == compared("same", "same")
     assert compared("x\n" * 5_000, "y") is None
+
+
+def test_no_two_texts_take_long_to_be_compared() -> None:
+    def written(tag: str, number: int) -> str:
+        return "\n\n".join(f"{tag} says {tag}{place}" for place in range(number))
+
+    begun = time.process_time()
+    assert compared(written("a", 2_000), written("b", 2_000)), "nothing but blank lines is the same"
+    long = [" ".join(f"the {tag}{place} of" for place in range(3_000)) for tag in "ab"]
+    lines = compared(*long)
+    assert lines is not None
+    for kind, text in zip(("removed", "added"), long, strict=True):
+        assert "".join(piece.text for line in lines if line.kind == kind for piece in line.pieces) == text
+    assert time.process_time() - begun < 30
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])

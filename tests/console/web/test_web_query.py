@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -11,7 +12,10 @@ import pytest
 
 from console.web.pages.query import pieces_of
 from corpus.errors import ConfigurationError
+from corpus.settings import load_settings
 from ingestion.openreaders import Key, Open, Readers
+from ingestion.runtime import open_runtime
+from ingestion.sidebyside import CANDIDATE, Question, ask, choices_of
 
 TOKEN = "token-of-the-tests-0123456789"
 GATE = "  - property: ragGates\n    vendor: stemma\n    value: {change: {maxAddedShare: 0.1}}\n"
@@ -137,6 +141,15 @@ def test_two_models_and_a_candidate_that_a_gate_held_back(asked: httpx2.Client) 
     assert "lamps.md" not in {hit["doc_id"] for hit in live["hits"]}
     page = asked.get("/query", params={"contract": "handbook", "q": "who mends lamps?", "other": "shadow"}).text
     assert "vectors of two models" in page
+
+
+def test_a_candidate_that_came_since_the_choices_were_read_is_a_refusal(project: Any) -> None:
+    runtime = open_runtime(load_settings(project.folder))
+    known = choices_of(runtime, "handbook")
+    [held] = known.candidates
+    with pytest.raises(ConfigurationError, match="Ask again"):
+        ask(runtime, replace(known, candidates=()), Question(text="lamps", k=1), [f"{CANDIDATE}{held.id}"])
+    runtime.catalog.close()
 
 
 def test_an_index_without_a_version_and_an_unknown_one(asked: httpx2.Client) -> None:

@@ -52,3 +52,21 @@ def test_what_one_may_see_is_shown(limited: TestClient) -> None:
     answer = limited.get("/source.json", params={"contract": "drafts"})
     assert answer.status_code == 200
     assert "handbook" not in answer.text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path.strip("/"))
+def test_no_page_tells_of_contracts_that_one_may_not_see(limited: TestClient, page: Any) -> None:
+    takes = {field.alias or name for name, field in page.query.model_fields.items()}
+    query = {name: value for name, value in {**NEEDED, "contract": "drafts"}.items() if name in takes}
+    for path in (page.path, f"{page.path}.json"):
+        answer = limited.get(path, params=query)
+        assert answer.status_code in ((200, 404) if "contract" in page.query.model_fields else (403,))
+        assert ("handbook" in answer.text, "inbox" in answer.text) == (False, False), answer.text
+
+
+def test_a_pasted_contract_tells_nothing_of_another_of_its_name(limited: TestClient, home: Any) -> None:
+    text = (home.folder / "contracts" / "handbook.odcs.yaml").read_text("utf-8").replace("support-team", "other-team")
+    answer = limited.post("/change.json", data={"contract": "drafts", "yaml": text, "sample": "0"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["problems"], bool(found["changes"]), found["refused"]) == ([], True, "")
