@@ -32,7 +32,7 @@ class Problem(View):
 
 
 _TITLES: tuple[tuple[type[StemmaError], int, str], ...] = (
-    (ConfigurationError, 404, "This is not there"),
+    (ConfigurationError, 404, "Not found"),
     (IntegrityError, 500, "Something is not what its digest says"),
     (CatalogError, 503, "The catalog does not answer"),
     (StemmaError, 500, "This did not work"),

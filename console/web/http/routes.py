@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query
@@ -137,6 +137,7 @@ def _html(page: Page) -> Endpoint:
 def _twin(page: Page) -> Endpoint:
     def endpoint(request: Request, query: BaseModel) -> Response:
         person = require_person(request)
+        require_fields(page, request.query_params)
         require_right(request, "read", query)
         view = page.load(_visit(request, person), query)
         return Response(view.model_dump_json(indent=2), media_type="application/json")
@@ -195,6 +196,18 @@ def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
         return entrance.sent_on(request, done)
 
     return endpoint
+
+
+def require_fields(page: Page, names: Iterable[str]) -> None:
+    """Refuses names that a query does not have: a program that mistypes one must not get another contract's twin.
+
+    Raises:
+        Refused: The message holds the names that there are.
+    """
+    wrong = next((name for name in names if name not in page.takes), None)
+    if wrong is not None:
+        takes = f"takes {', '.join(page.takes)}" if page.takes else "takes nothing"
+        raise Refused(400, "This cannot be asked", f"unknown query {wrong!r}. This page {takes}.")
 
 
 def asked(model: type[BaseModel], values: dict[str, str]) -> Any:

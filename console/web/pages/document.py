@@ -37,9 +37,7 @@ class Asked(OfDocument):
 
     before: str = Field(default="", max_length=64, description="Revision to compare from; empty for the one before.")
     after: str = Field(default="", max_length=64, description="Revision to compare with; empty for the newest.")
-    page: int = Field(
-        default=1, ge=1, le=1_000_000, description="Which versions are looked into, from 1, newest first."
-    )
+    page: int = Field(default=1, ge=1, description="Which versions are looked into, from 1, newest first.")
     score: Literal["", "explained"] = Field(default="", description="`explained` measures the score again, in words.")
 
 
