@@ -167,4 +167,7 @@ def test_a_file_that_no_source_is_known_by_needs_a_person(own: Any) -> None:
         [torn] = [item for item in mara.get("/corpus.json").json()["troubles"] if item["contract"] == "torn"]
         assert (torn["tone"], torn["path"]) == ("bad", "/contract")
         assert torn["words"].startswith("The file contracts/torn.odcs.yaml cannot be used: line 2, this is not YAML")
-        assert mara.get("/contract", params=torn["query"]).status_code == 200
+        page = mara.get("/contract", params=torn["query"])
+        assert page.status_code == 200
+        for path in re.findall(r'href="(/[^"]*contract=torn[^"]*)"', page.text):
+            assert mara.get(path.replace("&amp;", "&")).status_code == 200, "no way leads to a page that is not there"
