@@ -137,8 +137,8 @@ def _html(page: Page) -> Endpoint:
 def _twin(page: Page) -> Endpoint:
     def endpoint(request: Request, query: BaseModel) -> Response:
         person = require_person(request)
-        require_fields(page, request.query_params)
         require_right(request, "read", query)
+        require_fields(page, request.query_params)
         view = page.load(_visit(request, person), query)
         return Response(view.model_dump_json(indent=2), media_type="application/json")
 
