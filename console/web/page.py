@@ -60,7 +60,7 @@ class OfContract(BaseModel):
 class PageQuery(OfContract):
     """The query of a list."""
 
-    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page of the list, from 1.")
+    page: int = Field(default=1, ge=1, description="Which page of the list, from 1.")
 
 
 class Paging(View):
@@ -142,6 +142,11 @@ class Page:
     under: str = ""
     key: str = ""
     posts: bool = False
+
+    @property
+    def takes(self) -> list[str]:
+        """Names that its query may have."""
+        return [field.alias or name for name, field in self.query.model_fields.items()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

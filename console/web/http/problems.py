@@ -32,11 +32,14 @@ class Problem(View):
 
 
 _TITLES: tuple[tuple[type[StemmaError], int, str], ...] = (
-    (ConfigurationError, 404, "This is not there"),
+    (ConfigurationError, 404, "Not found"),
     (IntegrityError, 500, "Something is not what its digest says"),
     (CatalogError, 503, "The catalog does not answer"),
     (StemmaError, 500, "This did not work"),
 )
+
+
+_ENDED = "The session of this form has ended. Nothing was done. Sign in, go back to the page, and send it again."
 
 
 def register(app: FastAPI) -> None:
@@ -53,7 +56,8 @@ def _sign_in(request: Request, _error: Exception) -> Response:
     if access.signs_in and not _wants_json(request) and request.method == "GET":
         goal = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{link_of(request)(entrance.PATH)}?{urlencode({'next': goal})}", status_code=303)
-    return _answer(request, Problem(title="Sign in first", status=401, detail=access.how))
+    words = access.how if _wants_json(request) or not access.signs_in else _ENDED
+    return _answer(request, Problem(title="Sign in first", status=401, detail=words))
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -140,6 +140,7 @@ def _twin(page: Page) -> Endpoint:
         person = require_person(request)
         _require_text(request.query_params.values())
         require_right(request, "read", query)
+        require_fields(page, request.query_params)
         view = page.load(_visit(request, person), query)
         return Response(view.model_dump_json(indent=2), media_type="application/json")
 
@@ -197,6 +198,18 @@ def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
         return entrance.sent_on(request, done)
 
     return endpoint
+
+
+def require_fields(page: Page, names: Iterable[str]) -> None:
+    """Refuses names that a query does not have: a program that mistypes one must not get another contract's twin.
+
+    Raises:
+        Refused: The message holds the names that there are.
+    """
+    wrong = next((name for name in names if name not in page.takes), None)
+    if wrong is not None:
+        takes = f"takes {', '.join(page.takes)}" if page.takes else "takes nothing"
+        raise Refused(400, "This cannot be asked", f"unknown query {wrong!r}. This page {takes}.")
 
 
 def asked(model: type[BaseModel], values: dict[str, str]) -> Any:

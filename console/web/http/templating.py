@@ -63,7 +63,7 @@ class Pen:
             signs_in=request.app.state.access.signs_in,
             menu=self._menu,
             query=query,
-            twin=link(f"{page.path}.json", **query),
+            twin=link(f"{page.path}.json", **{name: query[name] for name in page.takes if name in query}),
         )
 
     def bare(self, request: Request, template: str, status: int, **values: Any) -> HTMLResponse:

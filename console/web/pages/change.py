@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from console.web.page import OfContract, Page, View, Visit
+from console.web.views.gathering import sources_of
 from console.web.views.judged import ProblemTold, problems_told
 from contracts.versions.compare import Comparison
 from corpus.errors import ConfigurationError, SourceError
@@ -94,6 +95,7 @@ class ChangePage(View):
 
     contract: str
     file: str
+    sourced: bool = Field(description="Whether there are pages of its source: its file is YAML, or once was used.")
     against: str = Field(description="Version that was asked for; empty for the file.")
     compared_with: str = Field(description="What the text is compared with, in words.")
     versions: list[str] = Field(description="Versions that runs have used, newest first.")
@@ -122,10 +124,13 @@ def load(visit: Visit, query: Asked) -> ChangePage:
     file = preview.read(text) if text.strip() else None
     proposed = file.contract if file else None
     found = preview.compared(standing, proposed) if proposed else None
+    with visit.runtime.catalog.reading() as tx:
+        sourced = query.contract in sources_of(visit.runtime, tx)
     tried, untried = _tried(visit, standing, file, query.sample)
     return ChangePage(
         contract=query.contract,
         file=standing.file.file,
+        sourced=sourced,
         against=query.against,
         compared_with=standing.label if standing.contract else "",
         versions=list(reversed(standing.versions)),

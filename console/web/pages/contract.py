@@ -10,6 +10,7 @@ from pydantic import Field
 
 from console.web.drawings.drifts import Drift, drifts_of
 from console.web.page import OfContract, Page, View, Visit
+from console.web.views.gathering import sources_of
 from console.web.views.judged import (
     Judged,
     ProblemTold,
@@ -104,6 +105,7 @@ class ContractPage(View):
 
     contract: str
     file: str = Field(description="Its file; empty where there is none any more.")
+    sourced: bool = Field(description="Whether there are pages of its source: its file is YAML, or once was used.")
     version: str
     status: str
     owner: str
@@ -129,6 +131,7 @@ def load(visit: Visit, query: OfContract) -> ContractPage:
     with runtime.catalog.reading() as tx:
         known = registry.registered(tx)
         runs = board.runs(tx, _RUNS, name).get(name, ())
+        sourced = name in sources_of(runtime, tx)
     file = file_of(contract_files(runtime.settings), name, tuple(known))
     contract, mine = file.contract, known.get(name, ())
     reports = judged_runs(runtime, name, runs, _JUDGED)
@@ -136,6 +139,7 @@ def load(visit: Visit, query: OfContract) -> ContractPage:
     return ContractPage(
         contract=name,
         file=file.file,
+        sourced=sourced,
         version=contract.version if contract else "",
         status=contract.status if contract else "",
         owner=file.owner,

@@ -7,7 +7,8 @@ from pydantic import Field
 from console.web.page import Asked, Page, Trouble, View, Visit
 from console.web.views.gathering import facts_of_all
 from console.web.views.health import Source, source_of
-from console.web.views.troubles import troubles_of
+from console.web.views.troubles import trouble_of_file, troubles_of
+from ingestion.contractfiles import contract_files
 
 _MOST_TROUBLES = 50
 
@@ -29,6 +30,9 @@ def load(visit: Visit, _query: Asked) -> Corpus:
     sources = [source_of(known, visit.now.date()) for known in facts]
     pairs = zip(sources, facts, strict=True)
     troubles = [trouble for source, known in pairs for trouble in troubles_of(source, known, visit.now)]
+    named = {known.name for known in facts}
+    files = contract_files(visit.runtime.settings)
+    troubles += [trouble_of_file(file) for file in files if file.contract is None and file.name not in named]
     troubles.sort(key=lambda trouble: ("bad", "warning", "notice").index(trouble.tone))
     return Corpus(
         documents=sum(source.documents for source in sources),

@@ -41,7 +41,7 @@ class Asked(OfContract):
     change: str = Field(
         default="", max_length=20, description="Only documents that were `added`, `removed` or `changed`."
     )
-    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page of the documents, from 1.")
+    page: int = Field(default=1, ge=1, description="Which page of the documents, from 1.")
 
 
 class CauseTold(View):

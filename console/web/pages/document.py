@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,12 +16,13 @@ from console.web.page import Action, Done, Form, Line, Page, Paging, View, Visit
 from console.web.pages.held import Asked as OfDocument
 from console.web.pages.held import Like, like_of, related_to, state_of, stored_text
 from console.web.pages.quarantine import Reason, reasons_of
-from console.web.views.gathering import contract_of
+from console.web.views.gathering import contract_of, stages_of
 from corpus import batches
 from corpus.catalog import decisions, documents, listing, versions
 from corpus.catalog.records import DecisionRecord, DocumentState, VersionRecord
 from corpus.errors import ConfigurationError
 from ingestion.history.presence import Presence, find
+from ingestion.history.states import Stage
 from ingestion.history.stored import chunks_of, revision_row
 from ingestion.lineage.gather import lineage_of
 from ingestion.runtime import Runtime
@@ -37,9 +38,7 @@ class Asked(OfDocument):
 
     before: str = Field(default="", max_length=64, description="Revision to compare from; empty for the one before.")
     after: str = Field(default="", max_length=64, description="Revision to compare with; empty for the newest.")
-    page: int = Field(
-        default=1, ge=1, le=1_000_000, description="Which versions are looked into, from 1, newest first."
-    )
+    page: int = Field(default=1, ge=1, description="Which versions are looked into, from 1, newest first.")
     score: Literal["", "explained"] = Field(default="", description="`explained` measures the score again, in words.")
 
 
@@ -100,8 +99,7 @@ class Serving(View):
     """A version that holds the document."""
 
     number: int
-    live: bool
-    state: str
+    state: Stage = Field(description="As on the page of the index: `live`, `candidate`, `superseded` and so on.")
     created_at: datetime
     revision_id: str
 
@@ -154,7 +152,7 @@ def load(visit: Visit, query: Asked) -> Document:
         revised = listing.revisions(tx, name, state.doc_id)
         paging = Paging.of(query.page, versions.count(tx, name), _MOST_VERSIONS)
         known = versions.page(tx, name, limit=_MOST_VERSIONS, offset=paging.offset(_MOST_VERSIONS))
-        live = versions.alias(tx, name, "live")
+        stage = stages_of(tx, name)
         related, others = related_to(tx, name, state.doc_id)
     newest = history[0] if history else None
     text, note, dropped = stored_text(runtime, name, state, newest)
@@ -182,7 +180,7 @@ def load(visit: Visit, query: Asked) -> Document:
         text=runs_of(text, evidence, dropped=dropped),
         text_note=note,
         chunks=_chunks(runtime, state, text),
-        served=_served(presence, live.number if live else None),
+        served=_served(presence, stage),
         looked=paging,
         unreadable=[f"v{item.number:06d}: {item.why}" for item in presence.unreadable if item.state != "retired"],
         lineage=_lineage(runtime, name, state),
@@ -282,12 +280,11 @@ def _chunks(runtime: Runtime, state: DocumentState, text: str) -> list[Chunk]:
     ]
 
 
-def _served(presence: Presence, live: int | None) -> list[Serving]:
+def _served(presence: Presence, stage: Callable[[int, str], Stage]) -> list[Serving]:
     def told(record: VersionRecord, revision_id: str) -> Serving:
         return Serving(
             number=record.number,
-            live=record.number == live,
-            state=record.state,
+            state=stage(record.number, record.state),
             created_at=record.created_at,
             revision_id=revision_id,
         )

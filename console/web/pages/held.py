@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from console.web.drawings.marked import Mark, Run, marks_of, runs_of
-from console.web.http.failures import Missing
+from console.web.http.failures import Missing, Refused
 from console.web.page import Action, Done, Form, Line, OfContract, Page, View, Visit
 from console.web.pages.quarantine import Reason, reasons_of, waits_of, wanted_of
 from console.web.views.gathering import contract_of, require_source
@@ -105,6 +105,7 @@ class Case(View):
     persons: int = Field(description="People who must agree.")
     votes: list[Voted]
     decided: str = Field(description="What a person decided about these bytes; empty for nothing.")
+    standing: str = Field(description="Names that decision, for a form to send back; empty for none.")
     split: str = Field(description="Who keeps which of its parts; empty where it is whole.")
     trail: list[Said] = Field(description="The audit log about it, newest first, 30 entries at the most.")
     can: list[Literal["release", "reject", "split"]]
@@ -145,6 +146,7 @@ def load(visit: Visit, query: Asked) -> Case:
         persons=contract.triage.persons if contract else 1,
         votes=[voted(vote) for vote in cast],
         decided=waits_of(state, override),
+        standing=standing_of(override),
         split=_split_words(override),
         trail=[_said(entry, state.judged_sha256) for entry in trail],
         can=_can(state, override.outcome if override else "", text=bool(text)),
@@ -287,10 +289,35 @@ class Decision(Form):
     contract: Line
     id: Line
     sha256: Line
+    standing: str = Field(default="", max_length=200)
     reason: Line
 
 
+def standing_of(override: OverrideRecord | None) -> str:
+    """Returns what names a standing decision, so that a form can say which one its page showed; empty for none."""
+    return f"{override.outcome} {override.at.isoformat()}" if override else ""
+
+
+def require_standing(visit: Visit, contract: str, doc_id: str, sha256: str, standing: str) -> None:
+    """Refuses a form whose page was loaded before somebody else decided about the same bytes.
+
+    Bytes that changed are not its business: `ingestion` refuses those.
+
+    Raises:
+        Refused: There is another decision than the page showed.
+    """
+    with visit.runtime.catalog.reading() as tx:
+        state = state_of(visit.runtime, tx, contract, doc_id)
+        override = queue.override_of(tx, contract, state)
+    if state.judged_sha256 != sha256 or standing_of(override) == standing:
+        return
+    now = f"{override.actor} decided to {wanted_of(override.outcome)} it" if override else "a decision was taken back"
+    words = f"Since this page was loaded, {now}. Nothing was done. Look at it again before you decide."
+    raise Refused(409, "Somebody decided meanwhile", words)
+
+
 def _release(visit: Visit, form: Decision) -> Done:
+    require_standing(visit, form.contract, form.id, form.sha256, form.standing)
     settled = triage.release_held(
         visit.runtime, form.contract, [form.id], reason=form.reason, actor=visit.person.name, seen=form.sha256
     )
@@ -298,6 +325,7 @@ def _release(visit: Visit, form: Decision) -> Done:
 
 
 def _reject(visit: Visit, form: Decision) -> Done:
+    require_standing(visit, form.contract, form.id, form.sha256, form.standing)
     settled = triage.reject_held(
         visit.runtime, form.contract, [form.id], reason=form.reason, actor=visit.person.name, seen=form.sha256
     )

@@ -41,7 +41,7 @@ class Asked(NoQuery):
     """The query of the timeline."""
 
     contract: str = Field(default="", max_length=63, description="Name of the contract; empty for the first with one.")
-    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page of the list, from 1.")
+    page: int = Field(default=1, ge=1, description="Which page of the list, from 1.")
 
 
 class MoveTold(View):

@@ -25,7 +25,7 @@ class Asked(NoQuery):
     contract: str = Field(default="", max_length=63, description="Name of the contract; empty for the fullest queue.")
     outcome: Outcome = Field(default="quarantine", description="Held, refused, or not readable.")
     rule: str = Field(default="", max_length=100, description="Only documents that break this rule.")
-    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page of the list, from 1.")
+    page: int = Field(default=1, ge=1, description="Which page of the list, from 1.")
 
 
 class Reason(View):

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from console.web.page import Action, Done, Figure, Form, Line, OfContract, Page, Trouble, View, Visit
-from console.web.views.gathering import facts_of, versions_of
+from console.web.views.gathering import facts_of, stages_of, versions_of
 from console.web.views.health import RunTold, Source, VersionTold, run_told, source_of, version_told
 from console.web.views.troubles import troubles_of
 from corpus.catalog import estimates
@@ -46,11 +46,12 @@ def load(visit: Visit, query: OfContract) -> SourcePage:
     versions = versions_of(visit.runtime, query.contract)
     with visit.runtime.catalog.reading() as tx:
         known = estimates.latest(tx, query.contract)
+        stage = stages_of(tx, query.contract)
     told = [_estimated(known[version.number]) for version in versions if version.number in known]
     return SourcePage(
         source=source,
         troubles=troubles_of(source, facts, visit.now),
-        versions=[version_told(version) for version in versions],
+        versions=[version_told(version, stage(version.number, version.state)) for version in versions],
         runs=[run_told(run) for run in facts.runs],
         model=facts.contract.origin.model if facts.contract else "",
         estimates=told,

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from console.web.drawings.marked import Mark, Run, excerpt_of, marks_of
 from console.web.page import Action, Done, Form, Line, Page, View, Visit
 from console.web.pages.held import Asked as OfDocument
-from console.web.pages.held import Voted, state_of, voted
+from console.web.pages.held import Voted, require_standing, standing_of, state_of, voted
 from console.web.views.gathering import contract_of
 from corpus.catalog import queue, votes
 from corpus.errors import ConfigurationError, IntegrityError
@@ -53,6 +53,7 @@ class Splitting(View):
     characters: int
     persons: int = Field(description="People who must want the same parts.")
     votes: list[Voted]
+    standing: str = Field(description="Names the decision that stands, for a form to send back; empty for none.")
     cut: str = Field(description="How it is cut by now, in words; empty where it is whole.")
     places: str = Field(description="Where it is cut on this page: the offsets, with commas between them.")
     evidence: list[Mark]
@@ -85,6 +86,7 @@ def load(visit: Visit, query: Asked) -> Splitting:
         characters=len(whole.text) if whole else 0,
         persons=contract.triage.persons if contract else 1,
         votes=[voted(vote) for vote in cast],
+        standing=standing_of(override),
         cut=f"by {override.actor}: {whole.cut.words()}" if override and whole and whole.cut else "",
         places=", ".join(str(part.start) for part in parts[1:]),
         evidence=evidence,
@@ -143,6 +145,7 @@ class Split(Form):
     contract: Line
     id: Line
     sha256: Line
+    standing: str = Field(default="", max_length=200)
     text_sha256: Line
     places: str = Field(default="", max_length=4_000)
     size: int = Field(ge=1)
@@ -157,6 +160,7 @@ class Split(Form):
 def _split(visit: Visit, form: Split) -> Done:
     from ingestion.splitting.deciding import Wanted, split_held  # noqa: PLC0415 - brings the parsers
 
+    require_standing(visit, form.contract, form.id, form.sha256, form.standing)
     cuts = [0, *_offsets(form.places), form.size]
     spans = tuple(Span(start=start, end=end) for start, end in itertools.pairwise(cuts))
     wanted = Wanted(spans=spans, kept=form.kept(), text_sha256=form.text_sha256)

@@ -39,7 +39,7 @@ class Asked(OfContract):
         default=None, ge=1, le=999_999_999, description="The version; what serves where it is empty."
     )
     candidate: str = Field(default="", max_length=64, description="Id of a version that a gate refused, instead.")
-    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page of the golden items, from 1.")
+    page: int = Field(default=1, ge=1, description="Which page of the golden items, from 1.")
 
 
 class Approval(View):

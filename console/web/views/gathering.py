@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.orm import Session
 
 from console.web.views.health import Facts
 from console.web.views.refused import refused_of
 from contracts.model import Contract
-from corpus.catalog import board, contracts, figures
+from corpus.catalog import aliasmoves, board, contracts, erasures, figures, versions
 from corpus.errors import ConfigurationError, ContractError
 from corpus.naming import require_known
 from ingestion.discovery import discover
+from ingestion.history.states import Stage, stage_of
 from ingestion.runtime import Runtime
 
 RUNS = 20
@@ -40,6 +41,13 @@ def versions_of(runtime: Runtime, contract: str) -> tuple[board.BoardVersion, ..
     """Returns the newest versions of an index, oldest first."""
     with runtime.catalog.reading() as tx:
         return board.versions(tx, VERSIONS, contract).get(contract, ())
+
+
+def stages_of(tx: Session, name: str) -> Callable[[int, str], Stage]:
+    """Returns what tells the state of a version by its number and the state of its row, as the index page does."""
+    aliases = {state.alias: state.number for state in versions.aliases(tx, name)}
+    moves, replaced = aliasmoves.moves(tx, name), erasures.replacements(tx, name)
+    return lambda number, row_state: stage_of(number, row_state, aliases, moves, replaced)
 
 
 def require_source(runtime: Runtime, tx: Session, name: str) -> None:

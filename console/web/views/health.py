@@ -19,6 +19,7 @@ from contracts.text.thresholds import words
 from corpus.catalog.board import BoardRun, BoardVersion, Waiting
 from corpus.receipts import Counts
 from corpus.types import OriginKind
+from ingestion.history.states import Stage
 
 SHARE_RULE = "ai_generated_share"
 SHARE_GATE = "ai-share"
@@ -88,7 +89,7 @@ class VersionTold(View):
     """One index version, and what it is made of."""
 
     number: int
-    state: str
+    state: Stage = Field(description="As on the page of the index: `live`, `candidate`, `superseded` and so on.")
     created_at: datetime
     documents: int
     chunks: int
@@ -177,11 +178,11 @@ def run_told(run: BoardRun) -> RunTold:
     )
 
 
-def version_told(version: BoardVersion) -> VersionTold:
+def version_told(version: BoardVersion, stage: Stage) -> VersionTold:
     """Returns a version as pages show it."""
     return VersionTold(
         number=version.number,
-        state=version.state,
+        state=stage,
         created_at=version.created_at,
         documents=version.documents,
         chunks=version.chunks,

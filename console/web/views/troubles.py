@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from console.web.http.templating import span
 from console.web.page import Tone, Trouble
 from console.web.views.health import Facts, Source
+from ingestion.contractfiles import ContractFile
 
 HELD_LONG = timedelta(days=7)
 """A document that is held for longer than a week is a warning: the same week after which an undone decision is asked
@@ -21,6 +22,20 @@ def troubles_of(source: Source, facts: Facts, now: datetime) -> list[Trouble]:
     """Returns what needs a person in one source, most urgent first."""
     found = [*_contract(source), *_runs(source, facts, now), *_served(source, facts), *_people(source, facts, now)]
     return sorted(found, key=lambda trouble: _ORDER.index(trouble.tone))
+
+
+def trouble_of_file(file: ContractFile) -> Trouble:
+    """Returns what is wrong with a contract file that no source is known by, such as one that is no YAML."""
+    first = next(iter(file.problems), None)
+    words = f"The file {file.file} cannot be used"
+    return Trouble(
+        tone="bad",
+        contract=file.name,
+        code="contract.invalid",
+        words=f"{words}: line {first.line}, {first.message}" if first else f"{words}.",
+        path="/contract",
+        query={"contract": file.name},
+    )
 
 
 def _contract(source: Source) -> Iterator[Trouble]:

@@ -28,6 +28,9 @@ def test_nobody_reads_anything_without_signing_in(site: Any) -> None:
         assert refused.status_code == 403
         assert "That is not the token" in refused.text
         assert client.get("/corpus").status_code == 303
+        form = {"contract": "inbox", "id": "offer.html", "sha256": "0" * 64, "reason": "x"}
+        ended = client.post("/held/release", data=form, headers={"origin": site.url})
+        assert (ended.status_code, "Nothing was done. Sign in, go back" in ended.text) == (401, True)
         forged = client.get("/corpus", headers={"cookie": "stemma_session=WyJNYXJhIiwieCJd.aUrf1A.AAAA"})
         assert forged.status_code == 303
 

@@ -53,6 +53,10 @@ def _two_people(own: Any, mara: Any, ines: Any) -> None:
     shown = own.project("quarantine", "show", "inbox", "offer.html")
     assert shown["override"]["actor"] == "Mara and Ines"
     assert own.project("audit", "verify")
+    answer = mara.post("/held/release", data={**form, "reason": "harmless"}, headers={"origin": own.url})
+    late = mara.get(answer.headers["location"]).text
+    assert "Since this page was loaded, Mara and Ines decided to reject it. Nothing was done." in late
+    assert own.project("quarantine", "show", "inbox", "offer.html")["override"]["outcome"] == "reject"
 
 
 def _two_people_split(own: Any, mara: Any, ines: Any) -> None:
@@ -155,3 +159,15 @@ def _erasure(own: Any, mara: Any) -> None:
     assert mara.get("/document", params=query).status_code == 404
     twin = mara.get("/source.json", params={"contract": "handbook"}).json()
     assert twin["source"]["documents"] == 6
+
+
+def test_a_file_that_no_source_is_known_by_needs_a_person(own: Any) -> None:
+    own.project.write("contracts/torn.odcs.yaml", "name: [torn\n")
+    with own.client() as mara:
+        [torn] = [item for item in mara.get("/corpus.json").json()["troubles"] if item["contract"] == "torn"]
+        assert (torn["tone"], torn["path"]) == ("bad", "/contract")
+        assert torn["words"].startswith("The file contracts/torn.odcs.yaml cannot be used: line 2, this is not YAML")
+        page = mara.get("/contract", params=torn["query"])
+        assert page.status_code == 200
+        for path in re.findall(r'href="(/[^"]*contract=torn[^"]*)"', page.text):
+            assert mara.get(path.replace("&amp;", "&")).status_code == 200, "no way leads to a page that is not there"

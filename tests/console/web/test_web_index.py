@@ -192,7 +192,7 @@ def test_a_difference_counts_by_cause_and_lists_documents(reader: httpx2.Client,
         ("/index", {"contract": "handbok"}, 404, "Did you mean 'handbook'?"),
         ("/diff", {"from": "1", "to": "99"}, 404, "has no version '99'"),
         ("/diff", {"from": "staging"}, 404, "Aliases: live"),
-        ("/diff", {"cause": "moon"}, 404, "no cause 'moon'"),
+        ("/diff", {"cause": "moon"}, 404, "No cause 'moon'"),
         ("/diff", {"candidate": "feed"}, 404, "keeps no candidate 'feed'"),
     ],
 )

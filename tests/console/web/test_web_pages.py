@@ -33,6 +33,7 @@ def test_the_corpus_page_says_how_every_source_is(mara: Any) -> None:
 def test_a_source_shows_its_versions_and_runs(mara: Any) -> None:
     twin = mara.get("/source.json", params={"contract": "handbook"}).json()
     assert [version["number"] for version in twin["versions"]] == [1, 2, 3]
+    assert [version["state"] for version in twin["versions"]] == ["superseded", "superseded", "live"]
     assert [run["counts"]["received"] for run in twin["runs"]] == [7, 7, 2]
     page = mara.get("/source", params={"contract": "handbook"}).text
     assert page.count("balanced</span>") == 3
@@ -67,5 +68,9 @@ def test_errors_are_pages_with_the_next_step(mara: Any) -> None:
         missing = mara.get(path)
         assert missing.status_code == 400
         assert "contract" in missing.text
+    mistyped = mara.get("/documents.json", params={"contrct": "inbox"})
+    assert mistyped.status_code == 400, "another contract's documents are no answer"
+    assert mistyped.json()["detail"] == "unknown query 'contrct'. This page takes contract, page, state, q."
+    assert mara.get("/documents.json", params={"contract": "inbox", "page": 10**9}).json()["paging"]["page"] == 1
     assert mara.get("/nowhere").status_code == 404
     assert mara.post("/corpus").status_code == 405
