@@ -105,7 +105,12 @@ def _unseen(going: Going | None, under_way: list[Way]) -> str:
     """Returns what is said of work that has no row yet, or that failed before it had one."""
     if going is None or under_way or going.state == "ended":
         return ""
-    said = {"waiting": "is waiting to begin", "working": "is beginning", "failed": "failed", "stopped": "was stopped"}
+    said = {
+        "waiting": "is waiting to begin",
+        "working": "is beginning, or about to end",
+        "failed": "failed",
+        "stopped": "was stopped",
+    }
     return f"{going.name[:1].upper()}{going.name[1:]} {said[going.state]}. {going.words}".strip()
 
 
