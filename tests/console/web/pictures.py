@@ -2,7 +2,7 @@
 
 Usage: python tests/console/web/pictures.py
 
-Writes `docs/pictures/*.png`, 1280 px wide, with 64 colours. Needs chromium, chromedriver and Pillow.
+Writes `docs/pictures/*.png`, 1280 px wide, with 96 colours. Needs chromium, chromedriver and Pillow.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main() -> int:
                 browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
                 browser.get(f"{site.url}{path}")
                 shown = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
-                shown.quantize(64).save(folder / f"{name}.png", optimize=True)
+                shown.quantize(96, Image.Quantize.MAXCOVERAGE).save(folder / f"{name}.png", optimize=True)
     return 0
 
 
