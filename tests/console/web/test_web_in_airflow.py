@@ -114,7 +114,7 @@ def test_a_project_that_cannot_be_opened_stops_no_airflow_and_the_page_says_what
     with server.client() as stranger, server.client("mara") as mara:
         assert stranger.get("/stemma/corpus").status_code == 401, "a stranger hears nothing of the project"
         answer = mara.get("/stemma/corpus")
-        assert (answer.status_code, "there is no stemma.toml in" in answer.text) == (503, True), answer.text
+        assert (answer.status_code, "There is no stemma.toml in" in answer.text) == (503, True), answer.text
         assert "STEMMA_PROJECT" in answer.text
         twin = mara.get("/stemma/corpus.json")
         assert (twin.status_code, twin.headers["content-type"]) == (503, "application/problem+json")
