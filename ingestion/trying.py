@@ -70,8 +70,8 @@ class Trial:
             "path": [entry for entry in sys.path if entry],
         }  # fmt: skip
         silence = _START_SECONDS + self.settings.inspect_seconds * WALL_FACTOR
-        with subprocess.Popen(
-            [sys.executable, "-m", "ingestion.trial"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        with subprocess.Popen(  # -P: a project, where this may be started, has a folder `contracts` too
+            [sys.executable, "-P", "-m", "ingestion.trial"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             start_new_session=True,
         ) as trial:  # fmt: skip
             with contextlib.suppress(BrokenPipeError), _pipe(trial.stdin) as pipe:

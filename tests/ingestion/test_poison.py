@@ -18,6 +18,7 @@ from corpus.types import Outcome
 from ingestion import staging, trial
 from ingestion.stages import acquire, admit, assess, relate, settle, stage
 from ingestion.suspects import FOLDER, Attempt
+from ingestion.trying import Trial
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +122,17 @@ def test_a_machine_that_just_died_costs_no_document_its_place(project: Project, 
     done = attempt(project, plugin, "run-1", shard)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"]["indexed"] == 3
+
+
+def test_a_trial_in_the_folder_of_a_project_takes_its_contracts_for_no_module(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("zz-poisoned", "# Pumps\n\n" + "Some poison stands among ordinary words of a manual. " * 20)
+    [shard] = acquire.acquire(project.runtime, NAME, "run-1").outputs
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    tried = Trial(settings=project.settings, contract=NAME, run_id="run-1", shard=shard)
+    assert tried(["zz-poisoned.md"], cut=False) == {"zz-poisoned.md"}
 
 
 def test_a_trial_takes_no_more_memory_than_its_container_has_left(project: Project, tmp_path: Path) -> None:
