@@ -57,14 +57,18 @@ def contract_files(settings: Settings) -> tuple[ContractFile, ...]:
     return tuple(sorted(_without_twins(found), key=lambda item: (item.name, item.file)))
 
 
-def pasted(text: str, label: str) -> ContractFile:
-    """Reads a text that is no file, such as one that somebody pasted.
+def told(text: str, label: str) -> ContractFile:
+    """Reads the text of a contract; what is wrong with it is in the result.
 
     Args:
         text: The YAML.
         label: What messages call it.
     """
-    return _told(text, label)
+    try:
+        contract = parse_contract(text, label)
+    except ContractError:
+        return ContractFile(file=label, name="", owner="", text=text, contract=None, problems=problems_of(text, label))
+    return ContractFile(file=label, name=contract.name, owner=contract.owner_team, text=text, contract=contract)
 
 
 @lru_cache(maxsize=256)
@@ -77,15 +81,7 @@ def _read(path: Path, project: Path, mtime_ns: int, size: int) -> ContractFile: 
         return _unreadable(label, f"the file cannot be read: {error.strerror or error}.", "Check who may read it.")
     except UnicodeDecodeError as error:
         return _unreadable(label, f"the file is not UTF-8 text (byte {error.start}).", "Save it as UTF-8.")
-    return _told(text, label)
-
-
-def _told(text: str, label: str) -> ContractFile:
-    try:
-        contract = parse_contract(text, label)
-    except ContractError:
-        return ContractFile(file=label, name="", owner="", text=text, contract=None, problems=problems_of(text, label))
-    return ContractFile(file=label, name=contract.name, owner=contract.owner_team, text=text, contract=contract)
+    return told(text, label)
 
 
 def _unreadable(label: str, message: str, hint: str) -> ContractFile:

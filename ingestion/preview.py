@@ -19,7 +19,7 @@ from corpus.catalog import queue
 from corpus.errors import ConfigurationError, ContractError
 from corpus.naming import require_known
 from corpus.types import Assessment, Outcome
-from ingestion.contractfiles import ContractFile, contract_files, pasted
+from ingestion.contractfiles import ContractFile, contract_files, told
 from ingestion.rehearsal import Rehearsal, rehearse
 from ingestion.runtime import Runtime
 
@@ -132,7 +132,7 @@ def _registered(text: str, label: str) -> Contract | None:
 
 def read(text: str) -> ContractFile:
     """Reads a changed contract; what is wrong with it is in the result."""
-    return pasted(text, LABEL)
+    return told(text, LABEL)
 
 
 def compared(standing: Standing, proposed: Contract) -> Comparison | None:

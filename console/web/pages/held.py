@@ -260,6 +260,20 @@ def like_of(record: RelationRecord, doc_id: str, others: dict[str, tuple[str, da
     )
 
 
+def vote_kept(path: str, contract: str, item: triage.Settlement, same: str) -> Done:
+    """Returns how a decision ended that waits for other people.
+
+    Args:
+        path: The page of the document that it was taken on.
+        contract: The contract.
+        item: What became of it.
+        same: What the others must do, after `must`.
+    """
+    people = "one more person" if item.missing == 1 else f"{item.missing} more people"
+    words = f"Your vote is kept. The contract asks for {item.persons} people: {people} must {same}."
+    return Done(words=words, path=path, query={"contract": contract, "id": item.doc_id}, tone="notice")
+
+
 def voted(vote: VoteRecord) -> Voted:
     """Returns a vote as pages show it."""
     cut = cut_in(vote.parts)
@@ -339,9 +353,7 @@ def _done(form: Decision, settled: Sequence[triage.Settlement], word: str, means
     if item.settled:
         words = f"{form.id} is {word}. {means} A later change is judged afresh."
         return Done(words=words, path="/quarantine", query={"contract": form.contract})
-    people = "one more person" if item.missing == 1 else f"{item.missing} more people"
-    words = f"Your vote is kept. The contract asks for {item.persons} people: {people} must say the same."
-    return Done(words=words, path="/held", query={"contract": form.contract, "id": form.id}, tone="notice")
+    return vote_kept("/held", form.contract, item, "say the same")
 
 
 PAGE = Page(

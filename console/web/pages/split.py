@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from console.web.drawings.marked import Mark, Run, excerpt_of, marks_of
 from console.web.page import Action, Done, Form, Line, Page, View, Visit
 from console.web.pages.held import Asked as OfDocument
-from console.web.pages.held import Voted, require_standing, standing_of, state_of, voted
+from console.web.pages.held import Voted, require_standing, standing_of, state_of, vote_kept, voted
 from console.web.views.gathering import contract_of
 from corpus.catalog import queue, votes
 from corpus.errors import ConfigurationError, IntegrityError
@@ -180,9 +180,7 @@ def _done(form: Split, settled: Settlement) -> Done:
     if settled.settled:
         words = f"{form.id} is split. The next ingest takes in what is kept, where it breaks no rule that holds it."
         return Done(words=words, path="/quarantine", query={"contract": form.contract})
-    people = "one more person" if settled.missing == 1 else f"{settled.missing} more people"
-    words = f"Your vote is kept. The contract asks for {settled.persons} people: {people} must want the same parts."
-    return Done(words=words, path="/split", query={"contract": form.contract, "id": form.id}, tone="notice")
+    return vote_kept("/split", form.contract, settled, "want the same parts")
 
 
 PAGE = Page(

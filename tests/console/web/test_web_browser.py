@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -74,19 +74,24 @@ def test_a_wrong_token_is_refused_and_the_right_one_leads_where_one_wanted_to_go
 def test_every_page_is_accessible_and_fits_narrow_and_wide_light_and_dark(browser: Any, site: Any) -> None:
     _sign_in(browser, site.url)
     _at(browser, "/corpus")
-    found: list[str] = []
+    views = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+    assert _troubles(browser, site.url, PAGES, views) == []
+
+
+def _troubles(browser: Any, url: str, paths: Sequence[str], views: Sequence[tuple[int, str]]) -> list[str]:
+    """Returns what is wrong with pages, each looked at in windows of some width and scheme."""
     axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js").read_text("utf-8")
-    for width in (1280, 390):
+    found: list[str] = []
+    for width, scheme in views:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        for scheme in ("light", "dark"):
-            media = [{"name": "prefers-color-scheme", "value": scheme}]
-            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-            for path in PAGES:
-                browser.get(f"{site.url}{path}")
-                found += [f"{path} at {width} {scheme}: {words}" for words in _problems(browser, axe)]
+        media = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        for path in paths:
+            browser.get(f"{url}{path}")
+            found += [f"{path} at {width} {scheme}: {words}" for words in _problems(browser, axe)]
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert found == []
+    return found
 
 
 def _problems(browser: Any, axe: str) -> Iterator[str]:
@@ -224,21 +229,10 @@ def _said(browser: Any, words: str) -> None:
 
 def _versions_are_accessible(browser: Any, site: Any) -> None:
     """Looks at pages of an index with a history, at both widths and in both schemes, each page in two of the four."""
-    axe = files("selenium_axe_python").joinpath("axe-core/axe.min.js").read_text("utf-8")
     candidate = site.project("index", "candidate", "list", "handbook")["candidates"][0]["id"]
     asked = ("/index?contract=handbook", *(f"/version?contract=handbook&{item}" for item in
              ("number=4", "number=6", f"candidate={candidate}")), "/diff?contract=handbook&from=1&to=5")  # fmt: skip
-    found: list[str] = []
-    for width, scheme in ((1280, "light"), (390, "dark")):
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        media = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
-        for path in asked:
-            browser.get(f"{site.url}{path}")
-            found += [f"{path} at {width} {scheme}: {words}" for words in _problems(browser, axe)]
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert found == []
+    assert _troubles(browser, site.url, asked, ((1280, "light"), (390, "dark"))) == []
 
 
 def test_an_index_is_asked_from_the_keyboard_and_two_versions_stand_side_by_side(browser: Any, site: Any) -> None:
