@@ -25,7 +25,7 @@ from corpus.storage import Store, file_digest
 from index import layout, search
 from index.canaries import CANARY_TEXTS
 from index.factory import Deletes
-from index.fitting import build_index
+from index.fitting import Maker, build_index
 from index.lexical import write_lexical
 from index.manifest import CanaryInfo, ContractRef, FileRef, FingerprintRef, GateResult, IndexInfo, Manifest, RunInfo
 from index.spill import ActiveRevision, Range, Space, sorted_ranges, unit_vectors
@@ -91,7 +91,13 @@ class Circumstances:
     conservation: Counts
 
 
-def build_version(scratch: Path, store: Store, spec: BuildSpec, active: Iterable[ActiveRevision]) -> Built:
+def build_version(
+    scratch: Path,
+    store: Store,
+    spec: BuildSpec,
+    active: Iterable[ActiveRevision],
+    make: Maker = search.make_index,
+) -> Built:
     """Builds the content of a version from the segments that hold the active revisions.
 
     Args:
@@ -99,6 +105,7 @@ def build_version(scratch: Path, store: Store, spec: BuildSpec, active: Iterable
         store: The home with `segments/` and `vectors/`.
         spec: What to build.
         active: One revision per document, in any order.
+        make: What makes the FAISS index over the vectors.
 
     Returns:
         The files, in `scratch/version`, and what is known about them.
@@ -110,10 +117,10 @@ def build_version(scratch: Path, store: Store, spec: BuildSpec, active: Iterable
     work = scratch / "work"
     work.mkdir()
     space = Space(fingerprint=spec.embedder_fingerprint, dimension=spec.dimension)
-    return build_ranges(scratch, spec, sorted_ranges(store, space, active, work))
+    return build_ranges(scratch, spec, sorted_ranges(store, space, active, work), make)
 
 
-def build_ranges(scratch: Path, spec: BuildSpec, ranges: Iterable[Range]) -> Built:
+def build_ranges(scratch: Path, spec: BuildSpec, ranges: Iterable[Range], make: Maker = search.make_index) -> Built:
     """Builds the content of a version from ranges of rows, in the order of a version (`index.spill`).
 
     Raises:
@@ -123,8 +130,8 @@ def build_ranges(scratch: Path, spec: BuildSpec, ranges: Iterable[Range]) -> Bui
     folder.mkdir()
     work.mkdir(exist_ok=True)
     summary = _write_rows(folder, work, ranges)
-    vectors = _map_vectors(work / _VECTORS, summary.contents.chunks, spec.dimension)
-    index = _write_index(folder / layout.INDEX, spec, vectors)
+    vectors = map_vectors(work / _VECTORS, summary.contents.chunks, spec.dimension)
+    index = _write_index(folder / layout.INDEX, spec, vectors, make)
     canaries = _write_canaries(folder / layout.CANARIES, spec)
     (folder / layout.CONTRACT).write_bytes(spec.contract_yaml)
     (folder / layout.REPORT).write_bytes(canonical_json(summary.to_json()))
@@ -166,8 +173,7 @@ def file_ref(path: Path) -> FileRef:
 
 def canary_info(vectors: Vectors) -> CanaryInfo:
     """Returns what a manifest says of canary vectors, shape `(texts, dimension)`."""
-    data = np.ascontiguousarray(vectors, dtype="<f4").tobytes()
-    return CanaryInfo(count=len(vectors), sha256=hashlib.sha256(data).hexdigest())
+    return CanaryInfo(count=len(vectors), sha256=hashlib.sha256(_raw(vectors)).hexdigest())
 
 
 def _write_rows(folder: Path, work: Path, ranges: Iterable[Range]) -> Summary:
@@ -180,17 +186,32 @@ def _write_rows(folder: Path, work: Path, ranges: Iterable[Range]) -> Summary:
         for part in ranges:
             documents.write_table(part.documents)
             chunks.write_table(part.chunks)
-            vectors.write(np.ascontiguousarray(part.vectors, dtype="<f4").tobytes())
+            vectors.write(_raw(part.vectors))
             tally.add_range(
                 part.documents.select(DOCUMENT_COLUMNS).to_pydict(), part.chunks.select(CHUNK_COLUMNS).to_pydict()
             )
     return tally.summary()
 
 
-def _map_vectors(path: Path, rows: int, dimension: int) -> Vectors:
+def write_vectors(path: Path, ranges: Iterable[Range]) -> int:
+    """Writes the vectors of ranges one behind the other, as a build has them; returns how many those are."""
+    rows = 0
+    with path.open("wb") as file:
+        for part in ranges:
+            file.write(_raw(part.vectors))
+            rows += len(part.vectors)
+    return rows
+
+
+def map_vectors(path: Path, rows: int, dimension: int) -> Vectors:
+    """Maps a file of vectors as an array of shape `(rows, dimension)`; nothing is read yet."""
     if not rows:
         return np.zeros((0, dimension), dtype=np.float32)
     return np.memmap(path, dtype="<f4", mode="r", shape=(rows, dimension))
+
+
+def _raw(vectors: Vectors) -> bytes:
+    return np.ascontiguousarray(vectors, dtype="<f4").tobytes()
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -198,8 +219,8 @@ def _texts(path: Path) -> Iterator[str]:
         yield from batch.column(0).to_pylist()
 
 
-def _write_index(path: Path, spec: BuildSpec, vectors: Vectors) -> IndexInfo:
-    fitted = build_index(spec.factory, vectors, spec.deletes)
+def _write_index(path: Path, spec: BuildSpec, vectors: Vectors, make: Maker) -> IndexInfo:
+    fitted = build_index(spec.factory, vectors, spec.deletes, make)
     search.write_index(fitted.index, path)
     return IndexInfo(
         factory=fitted.choice.factory,

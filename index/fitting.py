@@ -7,7 +7,7 @@ given up for something more exact where it stays too low. What a contract asks f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from corpus.seams import Vectors
 from index import search
 from index.factory import AUTO, Choice, Deletes, choose
 from index.gates import MIN_RECALL
+
+Maker = Callable[[str, Vectors], Any]
+"""Makes the index of a factory string over vectors: `search.make_index`, or what gives the same bytes."""
 
 _WIDEST = 16
 """How often wider than measured for the design an index is opened at most; beyond, exact search is no slower."""
@@ -37,24 +40,25 @@ class Fitted:
     sample: int
 
 
-def build_index(asked: str, vectors: Vectors, deletes: Deletes = "many") -> Fitted:
+def build_index(asked: str, vectors: Vectors, deletes: Deletes = "many", make: Maker = search.make_index) -> Fitted:
     """Builds an index over vectors; equal input gives equal bytes.
 
     Args:
         asked: What the contract asks for (`index.factory.choose`).
         vectors: Array of shape `(n, dimension)`, float32, rows of unit length; may be a memory map.
         deletes: Whether few or many documents are expected to leave.
+        make: What makes the index of a factory.
 
     Raises:
         ConfigurationError: The factory is not offered, or needs more vectors than there are.
     """
     first = choose(asked, len(vectors), deletes)
-    fitted = _fit(first, vectors)
+    fitted = _fit(first, vectors, make)
     for factory in _more_exact(first.factory) if asked == AUTO else ():
         if fitted.recall is None or fitted.recall >= MIN_RECALL:
             break
         why = f"{fitted.choice.reason}; {fitted.choice.factory} found only {fitted.recall} of the ten nearest"
-        fitted = _fit(Choice(factory=factory, reason=why), vectors)
+        fitted = _fit(Choice(factory=factory, reason=why), vectors, make)
     return fitted
 
 
@@ -65,8 +69,8 @@ def _more_exact(factory: str) -> Iterator[str]:
         yield "Flat"
 
 
-def _fit(choice: Choice, vectors: Vectors) -> Fitted:
-    index = search.make_index(choice.factory, vectors)
+def _fit(choice: Choice, vectors: Vectors, make: Maker) -> Fitted:
+    index = make(choice.factory, vectors)
     recall, sample = search.measure_recall(index, vectors)
     wider = 2
     while recall is not None and recall < MIN_RECALL and wider <= _WIDEST and search.widen(index):

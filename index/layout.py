@@ -3,6 +3,7 @@
 indexes/<name>/v000042/...           one immutable version
 indexes/<name>/approvals/v000042/... signed statements of the persons who approved a version
 candidates/<name>/<id>/...           a version that failed a gate: never signed, and no reader looks there
+builds/<name>/<key>/...              an index in the making, in parts that tasks share: work in progress
 indexes/<name>/aliases/live.json     projection of an alias, signed
 indexes/<name>/tombstones.dsse.json  what readers must not serve, signed; these two are the only files ever replaced
 """
@@ -88,6 +89,20 @@ def candidates_path(name: str) -> str:
 def candidate_path(name: str, candidate: str) -> str:
     """Returns the folder of one candidate."""
     return f"{candidates_path(name)}/{_checked(candidate, 'candidate')}"
+
+
+def builds_path(name: str) -> str:
+    """Returns the folder of an index's builds that several tasks share.
+
+    Raises:
+        ValueError: It is no name: it could climb out of the home.
+    """
+    return f"builds/{_checked(name, 'index')}"
+
+
+def build_path(name: str, key: str) -> str:
+    """Returns the folder of one such build."""
+    return f"{builds_path(name)}/{_checked(key, 'build')}"
 
 
 def tombstones_path(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -34,7 +34,9 @@ RECALL_K = 10
 # Measured at 100k and 1M vectors: .98 and .97 recall.
 _EF_SEARCH = 128
 _NPROBE = 64
-_BLOCK = 16_384
+BLOCK = 16_384
+"""Vectors that are added at a time. The order of sums in a matrix product depends on its shape, so what adds a part of
+the rows by itself has to cut them at multiples of this to get the same bytes (`index.shards`)."""
 # A filter that leaves no more rows than this is answered exactly: an approximate index would miss
 # some of them. 20,000 rows of 384 numbers are 30 MB and some milliseconds.
 _NARROW_ROWS = 20_000
@@ -54,6 +56,21 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     Raises:
         ConfigurationError: The factory is not allowed, or needs more vectors than there are.
     """
+    index = train_index(factory, vectors)
+    add_vectors(index, vectors)
+    return index
+
+
+def train_index(factory: str, vectors: Vectors) -> Any:
+    """Returns an index that has learnt its lists and ranges from a sample of the vectors, and holds none of them.
+
+    Args:
+        factory: FAISS factory string of an allowed family.
+        vectors: All vectors of the index to be, as for `make_index`.
+
+    Raises:
+        ConfigurationError: The factory is not allowed, or needs more vectors than there are.
+    """
     if not FIXED.match(factory):
         raise ConfigurationError(f"index factory {factory!r} is not offered. Valid: {', '.join(FAMILIES[1:])}.")
     lists = _lists(factory)
@@ -66,7 +83,6 @@ def make_index(factory: str, vectors: Vectors) -> Any:
     _tune(index)
     if not index.is_trained and len(vectors):
         index.train(_training_sample(vectors, lists))
-    add_vectors(index, vectors)
     return index
 
 
@@ -77,10 +93,32 @@ def add_vectors(index: Any, vectors: Vectors) -> None:
         index: An index of this module, empty.
         vectors: Array of shape `(n, dimension)`, float32; of a memory map no more than a block is held.
     """
-    if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer):
-        index.codes.resize(len(vectors) * index.sa_code_size())  # room at once: else it is held twice as it grows
-    for block in _blocks(vectors):
+    add_blocks(index, len(vectors), blocks(vectors))
+
+
+def add_blocks(index: Any, rows: int, parts: Iterable[Vectors]) -> None:
+    """Adds vectors to a trained, empty index as they come.
+
+    Args:
+        index: An index of this module, empty.
+        rows: How many vectors will come.
+        parts: Arrays of `BLOCK` rows, the last one of what is left.
+    """
+    make_room(index, rows)
+    for block in parts:
         index.add(block)
+
+
+def make_room(index: Any, rows: int) -> None:
+    """Takes the memory of an index that is one run of codes at once: else it is held twice as it grows."""
+    if isinstance(index, faiss.IndexFlat | faiss.IndexScalarQuantizer):
+        index.codes.resize(rows * index.sa_code_size())
+
+
+def move_into(index: Any, part: Any) -> None:
+    """Moves the vectors of an index behind those of another that was trained with it; the part is empty afterwards."""
+    # One run of codes numbers its rows itself, and FAISS refuses any other number; lists keep a number for each row.
+    index.merge_from(part, index.ntotal if isinstance(index, faiss.IndexIVF) else 0)
 
 
 def least_chunks(factory: str) -> int:
@@ -101,6 +139,11 @@ def write_index(index: Any, path: Path) -> None:
 def load_index(data: bytes) -> Any:
     """Reads an index from the bytes of its file."""
     return faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
+
+
+def read_index(path: Path) -> Any:
+    """Reads an index from a file into memory; it may be added to."""
+    return faiss.read_index(str(path))
 
 
 def map_index(path: Path) -> Any:
@@ -212,7 +255,7 @@ def _exact_tenth(queries: Vectors, own: Rows, vectors: Vectors) -> Vectors:
     """Returns the exact cosine of each query's tenth neighbour, itself not counted."""
     best = np.full((len(queries), RECALL_K), -np.inf, dtype=np.float32)
     start = 0
-    for block in _blocks(vectors):
+    for block in blocks(vectors):
         scores = queries @ block.T
         inside = (own >= start) & (own < start + len(block))
         scores[inside, own[inside] - start] = -np.inf
@@ -272,16 +315,17 @@ def _training_sample(vectors: Vectors, lists: int) -> Vectors:
     size = min(len(vectors), max(lists * _TRAIN_PER_LIST, _TRAIN_LEAST))
     step = max(1, len(vectors) // size)
     sample = np.empty((size, vectors.shape[1]), dtype=np.float32)
-    for start in range(0, size, _BLOCK // step + 1):
-        end = min(size, start + _BLOCK // step + 1)
+    for start in range(0, size, BLOCK // step + 1):
+        end = min(size, start + BLOCK // step + 1)
         sample[start:end] = vectors[start * step : end * step : step]
         _let_go(vectors)
     return sample
 
 
-def _blocks(vectors: Vectors) -> Iterator[Vectors]:
-    for start in range(0, len(vectors), _BLOCK):
-        yield np.ascontiguousarray(vectors[start : start + _BLOCK])
+def blocks(vectors: Vectors) -> Iterator[Vectors]:
+    """Yields vectors `BLOCK` rows at a time; of a memory map no more than that is held."""
+    for start in range(0, len(vectors), BLOCK):
+        yield np.ascontiguousarray(vectors[start : start + BLOCK])
         _let_go(vectors)
 
 
