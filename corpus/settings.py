@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     max_shard_bytes: int = Field(
         default=64_000_000, ge=1, description="Largest shard that `max_shards` may ask for: a task holds one in memory."
     )
+    index_shard_rows: int = Field(
+        default=0,
+        ge=0,
+        description="Rows of an index that one Airflow task adds, in whole blocks of 16,384; 0 has one task add all.",
+    )
     embed_pool: str = Field(
         default="default_pool",
         min_length=1,

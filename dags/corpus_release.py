@@ -5,19 +5,24 @@ and moves the alias; `announce` updates the index asset. A gate that fails raise
 updated; where no alias moved, `announce` is skipped for the same reason: a corpus that gives the same
 version as before, or a version that waits for approval. With `version` set the alias is moved to that
 version instead: a promotion or a rollback.
+
+With the setting `index_shard_rows`, `prepare` trains the index first, `add` adds a range of its rows in each task, and
+`release` puts these together, to the same bytes; it builds alone where they do not fit its own vectors exactly.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from stemma_edge import (
     EMBED_POOL,
     NOTHING_NEW,
+    SHARDED,
     START,
     ContractStub,
     ReceiptJson,
@@ -46,6 +51,12 @@ PARAMS = {
 }
 
 
+@task
+def shards(receipt: ReceiptJson) -> list[str]:
+    """Airflow maps over the return value of a task and nothing else."""
+    return list(receipt["outputs"])
+
+
 def build(stub: ContractStub) -> None:
     """Declares the release DAG of one contract."""
     name = stub.name
@@ -65,9 +76,29 @@ def build(stub: ContractStub) -> None:
         tags=["stemma", "release"],
     )
     def corpus_release() -> None:
-        @task(pool=EMBED_POOL)
-        def release(*, params: dict[str, Any], triggering_asset_events: Any) -> ReceiptJson:
+        @task
+        def prepare(*, params: dict[str, Any], triggering_asset_events: Any) -> ReceiptJson:
+            """Trains the index; the receipt's outputs are the ranges of rows to add, none where one task does all."""
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import building as stage
+
+            options = {key: params[key] for key in ("alias", "force", "version")}
+            return stage.prepare(open_runtime(), name, settled_run(triggering_asset_events), **options).to_json()
+
+        @task
+        def add(shard: str, *, triggering_asset_events: Any) -> ReceiptJson:
+            """Adds one range of rows to a copy of the trained index."""
+            from ingestion.runtime import open_runtime
+            from ingestion.stages import building as stage
+
+            return stage.add(open_runtime(), name, settled_run(triggering_asset_events), shard).to_json()
+
+        @task(pool=EMBED_POOL, trigger_rule=TriggerRule.NONE_FAILED)
+        def release(
+            added: Sequence[ReceiptJson] | None, *, params: dict[str, Any], triggering_asset_events: Any
+        ) -> ReceiptJson:
             """Publishes a version, or moves the alias to one that exists."""
+            from corpus.receipts import Receipt
             from ingestion.runtime import open_runtime
             from ingestion.stages import release as stage
 
@@ -77,6 +108,7 @@ def build(stub: ContractStub) -> None:
                 )
             else:
                 options = {key: params[key] for key in ("alias", "force", "reason")}
+                options["shards"] = [Receipt.from_json(item) for item in added or ()]
                 receipt = stage.release(open_runtime(), name, settled_run(triggering_asset_events), **options)
             return receipt.to_json()
 
@@ -88,7 +120,7 @@ def build(stub: ContractStub) -> None:
                 raise AirflowSkipException(f"{name}: {figures['status']}, {params['alias']} stays where it is")
             outlet_events[index].extra = {"alias": params["alias"], **figures}
 
-        announce(release())
+        announce(release(add.expand(shard=shards(prepare())) if SHARDED else None))
 
     corpus_release()
 

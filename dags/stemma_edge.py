@@ -43,6 +43,9 @@ EMBED_POOL = setting("embed_pool", "default_pool")
 One that does not exist would let them wait for ever; `stemma doctor` looks.
 """
 
+SHARDED = setting("index_shard_rows", "0").strip() not in ("", "0")
+"""Whether rows of an index are added by tasks of their own."""
+
 TRANSIENT = frozenset(
     {
         "builtins.ConnectionError",

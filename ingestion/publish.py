@@ -15,9 +15,10 @@ from corpus.catalog.records import VersionRecord
 from corpus.ids import fingerprint, sha256_hex
 from corpus.settings import Settings
 from corpus.types import utc_now
-from index import gates, layout
+from index import gates, layout, search
 from index import release as releases
 from index.build import BuildSpec, Built, Circumstances, build_version, manifest_of
+from index.fitting import Maker
 from index.manifest import ContractRef, FingerprintRef, Manifest, RunInfo
 from index.plan import what_changed
 from index.signing import Signer, TrustStore, load_trusted_signer
@@ -38,7 +39,15 @@ from ingestion.waiting import WAITING
 
 
 def publish(
-    runtime: Runtime, candidate: Candidate, *, run_id: str, alias: str, reason: str, force: bool, asked: Asked
+    runtime: Runtime,
+    candidate: Candidate,
+    *,
+    run_id: str,
+    alias: str,
+    reason: str,
+    force: bool,
+    asked: Asked,
+    make: Maker = search.make_index,
 ) -> tuple[VersionRecord, str]:
     """Builds a candidate, judges it, and makes it what an alias points to.
 
@@ -50,6 +59,7 @@ def publish(
         reason: Why, for the audit log.
         force: Let a version pass that shrank, or that changes corpus and embedder at once.
         asked: Keeps what versions answered to golden questions.
+        make: What makes the FAISS index.
 
     Returns:
         The version's row, and `published`, or `waiting-for-approval` where the alias was not moved.
@@ -64,7 +74,7 @@ def publish(
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
     with runtime.store.scratch() as scratch:
-        built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active)
+        built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active, make)
         manifest = _judged(runtime, candidate, built, asked, run_id=run_id, force=force)
         require_passed(runtime, candidate.contract, manifest, built.folder)
         manifest, digest = _stored(runtime, manifest, built.folder, signer, trust)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from corpus.catalog import segments
 from corpus.ids import canonical_json
 from corpus.storage import Store
-from index.layout import candidates_path
+from index.layout import builds_path, candidates_path
 from ingestion.erasure.versions import Work
 from ingestion.erasure.words import SPOKEN
 
@@ -69,11 +69,13 @@ def drop_work(work: Work) -> int:
     """Removes work in progress, and candidates that failed a gate. Returns how many held or quoted the document.
 
     A run that was cut off starts anew, and a candidate is only there to be looked at. No run is at work: the erasure
-    holds the gate alone.
+    holds the gate alone. Indexes in the making name no document and may hold vectors of any, so all of the contract go.
     """
     store = work.runtime.store
     folders = (f"{place}/{name}" for place in ("staging", candidates_path(work.name)) for name in store.names(place))
     held = [folder for folder in folders if _holds(store, folder, work)]
+    builds = builds_path(work.name)
+    held += [f"{builds}/{key}" for key in store.names(builds)]
     for folder in held:
         store.remove(folder)
     store.remove(".tmp")

@@ -23,7 +23,7 @@ from ingestion.clock import now_to_remove_by
 from ingestion.embedding import describe, vectors_path
 from ingestion.keeping_candidates import prune_candidates
 from ingestion.runtime import Runtime
-from ingestion.stages.reconcile import GRACE, collect
+from ingestion.stages.reconcile import GRACE, builds_of, collect, is_old
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,8 @@ def gc(
         grace: Age that a file must have: a run may be writing a younger one.
 
     Returns:
-        The receipt of `prune`, with the figures `segments` and `vectors` beside.
+        The receipt of `prune`, with the figures `segments` and `vectors` beside, and `builds` where releases that were
+        cut short left indexes in the making, which go whatever the contract says.
     """
     pruned = prune(runtime, name, limits=limits, dry_run=dry_run)
     contract = runtime.contract(name)
@@ -162,6 +163,7 @@ def gc(
         before = now - max(timedelta(days=spec.days), grace)
         leaving = set(_planned(runtime, name, spec, now)) if dry_run else set()
         files = _unneeded(runtime, contract, before, leaving, dry_run=dry_run)
+    files += [folder for folder in builds_of(runtime, name) if is_old(runtime, folder, now - grace)]
     size = sum(_size(runtime, file) for file in files)
     if not dry_run:
         collect(runtime, files, now - grace)
@@ -175,6 +177,7 @@ def gc(
             **pruned.figures,
             "segments": sum(file.startswith("segments/") for file in files),
             "vectors": sum(file.startswith("vectors/") for file in files),
+            **({"builds": builds} if (builds := sum(file.startswith("builds/") for file in files)) else {}),
             "bytes": int(pruned.figures["bytes"]) + size,
         },
     )

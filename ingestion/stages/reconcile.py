@@ -61,7 +61,7 @@ def reconcile(runtime: Runtime, contract_name: str, *, dry_run: bool = False, gr
     refusals = 0 if dry_run else restore_refusals(runtime, contract_name)
     # What the catalog has just lost sight of is found by the next ingest, and then it is referred to again.
     unreferred = () if caught.aliases else tuple(_unreferred(runtime, contract_name))
-    orphans = tuple(sorted(name for name in unreferred if _is_old(runtime, name, now - grace)))
+    orphans = tuple(sorted(name for name in unreferred if is_old(runtime, name, now - grace)))
     lost_segments, lost_vectors = _forget_lost(runtime, contract_name, dry_run=dry_run)
     unfinished = give_up_unfinished(runtime, contract_name, now - grace, dry_run=dry_run)
     stale = _stale_aliases(runtime, contract_name, dry_run=dry_run)
@@ -133,7 +133,7 @@ def collect(runtime: Runtime, orphans: Sequence[str], before: datetime) -> int:
     """Removes files, looking once more at each: a run may have come to refer to it, or adopted it; returns how many."""
     collected = 0
     for name in orphans:
-        if not _is_referred(runtime, name) and _is_old(runtime, name, before):
+        if not _is_referred(runtime, name) and is_old(runtime, name, before):
             runtime.store.remove(name)
             collected += 1
     return collected
@@ -173,8 +173,15 @@ def _unreferred(runtime: Runtime, contract: str) -> Iterator[str]:
                 yield f"vectors/{space}/{name}"
     folders = [layout.version_path(contract, number) for number in numbers]
     yield from (name for name in folders if name not in served and not _is_referred(runtime, name))
+    yield from builds_of(runtime, contract)
     for folder in ("staging", "attempts", ".tmp"):
         yield from (f"{folder}/{name}" for name in runtime.store.names(folder))
+
+
+def builds_of(runtime: Runtime, contract: str) -> list[str]:
+    """Returns the folders of indexes in the making; a release removes its own, and what is old was left by a kill."""
+    folder = layout.builds_path(contract)
+    return [f"{folder}/{key}" for key in runtime.store.names(folder)]
 
 
 def _files(runtime: Runtime, space: str) -> Iterator[str]:
@@ -195,6 +202,7 @@ def _is_referred(runtime: Runtime, name: str) -> bool:
     return False
 
 
-def _is_old(runtime: Runtime, name: str, before: datetime) -> bool:
+def is_old(runtime: Runtime, name: str, before: datetime) -> bool:
+    """Returns whether a file, or all of a folder, was written before a time."""
     modified = runtime.store.modified_at(name)
     return modified is not None and modified < before

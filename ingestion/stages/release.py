@@ -6,13 +6,14 @@ alias where it is; the candidate is kept aside for inspection, and what the gate
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from contracts.model import Contract
-from corpus import batches
+from corpus import batches, logs
 from corpus.catalog import contracts, documents, runs, segments, versions
 from corpus.catalog.records import AliasState, RunRecord, VersionRecord
 from corpus.errors import ConfigurationError, IntegrityError
@@ -29,12 +30,17 @@ from ingestion.observing import observed
 from ingestion.progress import NO_PROGRESS, Progress
 from ingestion.runtime import Runtime
 from ingestion.segment import recognised
-from ingestion.waiting import waiting_for
+from ingestion.waiting import WAITING, waiting_for
+
+if TYPE_CHECKING:
+    from index.builds import Merging
+
+_log = logging.getLogger(__name__)
 
 
 @observed("release", begins=True, ends=True)
 @adding
-def release(
+def release(  # noqa: PLR0913 - each is asked for by somebody
     runtime: Runtime,
     contract_name: str,
     run_id: str,
@@ -43,6 +49,7 @@ def release(
     model: str | None = None,
     force: bool = False,
     reason: str = "",
+    shards: Sequence[Receipt] = (),
     progress: Progress = NO_PROGRESS,
 ) -> Receipt:
     """Publishes what is active as the next version and moves an alias to it.
@@ -56,13 +63,16 @@ def release(
             re-embed into the contract's is under way.
         force: Release although corpus and embedder change at once, or the version shrank.
         reason: Why; required with `force`.
+        shards: What `building.add` returned, where tasks added the rows of the index. It is used where it fits exactly,
+            and taken away in the end; the bytes of the version are the same without.
         progress: Told which step is at work.
 
     Returns:
         A receipt whose figures say `status` and `version`: `published`, also to a run that asks again because it did
         not hear that it was; `unchanged`; `empty`, where there is nothing to publish; `held`, where a person rolled
         back from exactly these documents, which only a change or `force` publishes again; `waiting-for-approval`,
-        where the version is there and the alias is not moved before enough persons have approved.
+        where the version is there and the alias is not moved before enough persons have approved. With shards,
+        `index_build` says whether they were merged, or why not.
 
     Raises:
         ConfigurationError: `force` without a reason, or segments without vectors of this model.
@@ -72,28 +82,93 @@ def release(
         IntegrityError: Stored files contradict each other.
     """
     _require_reason(reason, force=force)
-    candidate = _candidate(runtime, runtime.contract(contract_name), run_id, alias, model)
-    if not candidate.active and candidate.served is None:
-        return _receipt(candidate, run_id, "empty", None)
-    if candidate.served is not None and is_unchanged(runtime, candidate, candidate.served):
+    candidate = candidate_of(runtime, runtime.contract(contract_name), run_id, alias, model)
+    found = in_the_way(runtime, candidate, alias, force=force)
+    if found is not None:
+        made = _receipt(candidate, run_id, *_settled(runtime, candidate, run_id, alias, reason, found))
+    else:
+        progress.start("releasing", 1)
+        made = _built(runtime, candidate, run_id, alias=alias, reason=reason, force=force, shards=shards)
+        progress.advance()
+        progress.done()
+    if shards:
+        from index.builds import discard  # noqa: PLC0415 - faiss loads only where there is work
+
+        discard(runtime.store, contract_name, [shard.key for shard in shards])
+    return made
+
+
+def in_the_way(
+    runtime: Runtime, candidate: Candidate, alias: str, *, force: bool
+) -> tuple[str, VersionRecord | None] | None:
+    """Returns why a release builds nothing, as the status it begins with, and the version that stands for it."""
+    served = candidate.served
+    if not candidate.active and served is None:
+        return "empty", None
+    if served is not None and is_unchanged(runtime, candidate, served):
+        return "unchanged", served
+    if not force and served is not None and _was_rolled_back(runtime, candidate, served, alias):
+        return "held", served
+    waiting = None if force else waiting_for(runtime, candidate, alias, is_unchanged)
+    return (WAITING, waiting) if waiting is not None else None
+
+
+def _settled(
+    runtime: Runtime,
+    candidate: Candidate,
+    run_id: str,
+    alias: str,
+    reason: str,
+    found: tuple[str, VersionRecord | None],
+) -> tuple[str, VersionRecord | None]:
+    """Does what is left to do where nothing is built; returns the status, and the version."""
+    status, version = found
+    if version is not None and status == "unchanged":
         _repair_projection(runtime, candidate)
-        return _receipt(candidate, run_id, _again(candidate.served, run_id), candidate.served)
-    if not force and candidate.served is not None and _was_rolled_back(runtime, candidate, candidate.served, alias):
-        return _receipt(candidate, run_id, "held", candidate.served)
+        return _again(version, run_id), version
+    if version is not None and status == WAITING:
+        from ingestion.publish import release_waiting  # noqa: PLC0415 - faiss loads only where there is work
+
+        return release_waiting(runtime, version, alias, reason), version
+    return status, version
+
+
+def _built(
+    runtime: Runtime,
+    candidate: Candidate,
+    run_id: str,
+    *,
+    alias: str,
+    reason: str,
+    force: bool,
+    shards: Sequence[Receipt],
+) -> Receipt:
     from ingestion.evaluating import Asked  # noqa: PLC0415 - faiss loads only where there is work
-    from ingestion.publish import publish, release_waiting  # noqa: PLC0415 - as above
+    from ingestion.publish import publish  # noqa: PLC0415 - as above
     from ingestion.stages.evaluation import after_release  # noqa: PLC0415 - as above
 
-    waiting = None if force else waiting_for(runtime, candidate, alias, is_unchanged)
-    if waiting is not None:
-        return _receipt(candidate, run_id, release_waiting(runtime, waiting, alias, reason), waiting)
-    progress.start("releasing", 1)
-    asked = Asked()
-    version, status = publish(runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force, asked=asked)
-    progress.advance()
-    progress.done()
-    made, contract = _receipt(candidate, run_id, status, version), candidate.contract
-    return _with(made, after_release(runtime, contract, version, asked) | after_build(runtime, contract, version))
+    asked, merging, contract = Asked(), _merging(runtime, candidate.contract.name, shards), candidate.contract
+    version, status = publish(
+        runtime, candidate, run_id=run_id, alias=alias, reason=reason, force=force, asked=asked, make=merging.make
+    )
+    made = _with(_receipt(candidate, run_id, status, version), after_release(runtime, contract, version, asked))
+    if shards:
+        made = _with(made, {"index_build": "; ".join(merging.told)})
+        logs.note(_log, logging.INFO, "index built", how=merging.told, shards=len(shards))
+    return _with(made, after_build(runtime, contract, version))
+
+
+def _merging(runtime: Runtime, name: str, shards: Sequence[Receipt]) -> Merging:
+    """Returns what puts the index together from what tasks added, or makes it alone."""
+    from index.builds import Added, Merging  # noqa: PLC0415 - faiss
+
+    added = [
+        Added(shard=receipt.key, sha256=receipt.outputs[0], trained=receipt.fingerprints["trained"])
+        for receipt in shards
+        if receipt.outputs
+    ]
+    lost = [str(receipt.figures["why"]) for receipt in shards if not receipt.outputs]
+    return Merging(runtime.store, name, added, lost)
 
 
 def _with(receipt: Receipt, figures: Mapping[str, int | float | str]) -> Receipt:
@@ -197,7 +272,13 @@ def _recognised(handle: IO[bytes], revision_ids: Collection[str]) -> dict[str, l
     return {row["revision_id"]: recognised(row["findings"]) for row in rows if row["revision_id"] in revision_ids}
 
 
-def _candidate(runtime: Runtime, contract: Contract, run_id: str, alias: str, model: str | None) -> Candidate:
+def candidate_of(runtime: Runtime, contract: Contract, run_id: str, alias: str, model: str | None) -> Candidate:
+    """Returns what a release would publish.
+
+    Raises:
+        ConfigurationError: Segments lack vectors of this model.
+        ContractError: The contract's terms changed under the version that it had before.
+    """
     with runtime.catalog.reading() as tx:
         contracts.require_same_terms(tx, name=contract.name, version=contract.version, digest=contract.digest)
     space = release_space(runtime, contract, model)

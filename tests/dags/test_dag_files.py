@@ -166,6 +166,23 @@ def test_what_embeds_stands_in_the_pool_that_the_settings_name(
     }  # fmt: skip
 
 
+def test_with_the_setting_an_index_is_added_by_tasks_of_their_own(
+    two_contracts: Path, airflow_python: Callable[[Path, str], str], described: dict[str, Any]
+) -> None:
+    assert set(described["corpus_release__policies"]["tasks"]) == {"release", "announce"}
+    code = "import os\nos.environ['STEMMA_INDEX_SHARD_ROWS'] = '100000'\n" + DESCRIBE
+    found = json.loads(airflow_python(two_contracts, code).splitlines()[-1])
+    assert found["errors"] == {}
+    tasks = found["dags"]["corpus_release__policies"]["tasks"]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        "prepare": [], "shards": ["prepare"], "add": ["shards"], "release": ["add"], "announce": ["release"],
+    }  # fmt: skip
+    lenient = {name for name, task in tasks.items() if task["rule"].lower().endswith("none_failed")}
+    assert lenient == {"release"}, "without shards add is skipped, and the release is not"
+    assert {task["policy"]["__type"] for task in tasks.values()} == {"RetryWhatMayHelp"}
+    assert set(found["dags"]) == EXPECTED
+
+
 def test_a_deadline_that_is_no_time_takes_no_dag_away(
     two_contracts: Path, airflow_python: Callable[[Path, str], str]
 ) -> None:
