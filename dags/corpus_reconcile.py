@@ -2,7 +2,8 @@
 
 Files that no row refers to, alias files that lag behind, runs that were given up, documents that one side
 has and the other has not. Only an ingest takes documents in or out. Then versions, candidates, segments and
-vectors are removed that the contract keeps no longer. Answers whose term is over are forgotten.
+vectors are removed that the contract keeps no longer. Answers whose term is over are forgotten. A contract
+that cannot be reconciled fails alone: the others are mended and collected.
 """
 
 # ruff: noqa: PLC0415 - a task imports late: the DAG processor reads this file every few seconds
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import Param, dag, task, task_group
 from stemma_edge import START, TASK_DEFAULTS, ReceiptJson, contract_param, contracts
 
 
@@ -61,8 +62,12 @@ def corpus_reconcile() -> None:
 
         return forget.prune(open_runtime(), dry_run=params["dry_run"]).to_json()
 
-    names = chosen()
-    reconcile.expand(contract=names) >> collect.expand(contract=names)
+    @task_group(prefix_group_id=False)
+    def mend(contract: str) -> None:
+        """Removes what a contract keeps no longer when it is reconciled, whatever became of the others."""
+        reconcile(contract) >> collect(contract)
+
+    mend.expand(contract=chosen())
     forget_overdue_answers()
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.model import CheckSpec, Contract
-from contracts.report import ContractReport, RuleResult, verdict_of
+from contracts.model import CheckSpec, Contract, Verdict
+from contracts.report import ContractReport, RuleResult, verdict_of, worst
 from corpus.catalog import runs
 from corpus.errors import ConfigurationError
 from corpus.storage import Store
@@ -53,6 +53,13 @@ def path_of(contract: str, run_id: str) -> str:
 def document(report: ContractReport, run_id: str, judged_at: datetime) -> dict[str, Any]:
     """Returns the report of a run as it is kept."""
     return {"run_id": run_id, "judged_at": judged_at.isoformat(), **report.to_json()}
+
+
+def with_rules_of(judged: Mapping[str, Any], before: Mapping[str, Any], kind: str = "drift") -> dict[str, Any]:
+    """Returns a report of a run as it is kept, with the rules of one kind as an earlier report of it has them."""
+    stood = {rule["name"]: rule for rule in before["rules"] if rule["rule"] == kind}
+    rules = [stood.get(rule["name"], rule) for rule in judged["rules"]]
+    return {**judged, "rules": rules, "verdict": worst(Verdict(rule["verdict"]) for rule in rules).value}
 
 
 def with_decisions(report: ContractReport, contract: Contract, rows: Iterable[Mapping[str, Any]]) -> ContractReport:

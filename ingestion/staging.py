@@ -4,6 +4,7 @@ staging/<run>/note.json                  what acquire saw: counts, vanished docu
 staging/<run>/relations.json             what comparing them with the corpus changed
 staging/<run>/<shard>/entries.json       the due documents of one shard
 staging/<run>/<shard>/assessed.parquet   their assessments, one row per document
+staging/<run>/<shard>/refused.json       what became of documents that could not be cut or embedded
 staging/<run>/<shard>/reopened.json      documents that the next run has to judge again, where some could not be cut
 staging/<run>/<shard>/vectors-*.parquet  vectors of their chunks, where assessing them needed these
 
@@ -214,6 +215,27 @@ def _parsed(data: bytes) -> dict[str, dict[str, Any]]:
     """Parses what relating a run left once, not again for each shard: it grows with the run, as their number does."""
     patches: dict[str, dict[str, Any]] = json.loads(data)
     return patches
+
+
+def leave_refused(store: Store, run_id: str, shard: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Records what became of documents that were admitted and then could not be cut or embedded.
+
+    Args:
+        store: The home.
+        run_id: The run.
+        shard: Their shard.
+        rows: Document id to its row as it is since.
+    """
+    kept = {doc_id: {name: row[name] for name in ("outcome", "actor", "reasons")} for doc_id, row in rows.items()}
+    store.replace(f"{_shard(run_id, shard)}/refused.json", canonical_json(kept))
+
+
+def read_refused(store: Store, run_id: str, shards: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Returns, by document id, the columns of assessed rows that `leave_refused` wrote for some shards."""
+    found: dict[str, dict[str, Any]] = {}
+    for shard in shards:
+        found.update(json.loads(store.read_bytes(f"{_shard(run_id, shard)}/refused.json")))
+    return found
 
 
 def leave_reopened(store: Store, run_id: str, shard: str, doc_ids: Sequence[str]) -> None:

@@ -9,8 +9,8 @@ serves, and the report says which documents were the trouble.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,13 +20,13 @@ from contracts.drift.rule import MINIMUM
 from contracts.evaluate import batch_columns, batch_report
 from contracts.facts import BatchFacts, known_origins
 from contracts.model import Contract, Verdict
-from contracts.report import ContractReport
+from contracts.report import ContractReport, RuleResult
 from corpus import batches
-from corpus.catalog import versions
+from corpus.catalog import documents, versions
 from corpus.errors import ContractBlocked
 from corpus.ids import canonical_json
 from corpus.receipts import Receipt
-from corpus.types import Outcome, utc_now
+from corpus.types import EMPTY, Outcome, utc_now
 from ingestion import drifting, profiling, reports, staging
 from ingestion.erasure.left import adding
 from ingestion.observing import observed
@@ -69,11 +69,62 @@ def admit(runtime: Runtime, contract_name: str, run_id: str, shards: Sequence[st
             f"contract {contract.name!r} blocks this run; nothing was published and nothing changed. The report is "
             f"in {runtime.store.path(path)}; `stemma report {contract.name} --run {run_id}` shows it. Mend the "
             "documents, or the rule, and run again.",
-            (*_blocking(report), *_held(assessed)),
+            (*_blocking(report.blocking), *_held(assessed)),
         )
-    if report.profile is not None and _is_baseline(report.profile, profiling.baseline_of(runtime, contract.name)):
-        profiling.leave(runtime.store, run_id, report.profile)
+    _leave_baseline(run, report)
     return _receipt(contract, run_id, path, report.verdict)
+
+
+def judge_without(
+    runtime: Runtime, contract: Contract, run_id: str, note: staging.RunNote, refused: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Judges a run again without documents that were admitted and then could not be cut or embedded.
+
+    Its report and its profile are written anew. Rules about drift stay as they came out: they may have held documents,
+    and those are staged by now.
+
+    Args:
+        runtime: The project.
+        contract: The contract.
+        run_id: The run; all its shards are staged.
+        note: What `acquire` left of it.
+        refused: Id of each such document to the columns of its row that are different since.
+
+    Raises:
+        ContractBlocked: A blocking rule fails now. The next run takes these documents up again.
+    """
+    kept = reports.read(runtime, contract.name, run_id)
+    now, vanished = datetime.fromisoformat(kept["judged_at"]), frozenset(doc_id for doc_id, _ in note.vanished)
+    run = _Run(runtime, contract, run_id, note.shards, vanished, now, refused)
+    assessed = run.assessed()
+    report = batch_report(contract, _facts(run, assessed), now=now)
+    report = reports.with_decisions(report, contract, assessed)
+    report = replace(report, notices=(_lost(refused), *report.notices))
+    path = reports.path_of(contract.name, run_id)
+    runtime.store.replace(path, canonical_json(reports.with_rules_of(reports.document(report, run_id, now), kept)))
+    if blocking := tuple(item for item in report.blocking if item.spec.rule != "drift"):
+        with runtime.catalog.transaction() as tx:
+            documents.look_again(tx, contract.name, doc_ids=refused)
+        raise ContractBlocked(
+            f"contract {contract.name!r} blocks run {run_id}: {_lost(refused)} Nothing was published. The report is in "
+            f"{runtime.store.path(path)}. Mend these documents, or the rule, and run again.",
+            (*_blocking(blocking), *_held(assessed)),
+        )
+    _leave_baseline(run, report)
+
+
+def _lost(refused: Collection[str]) -> str:
+    first = ", ".join(sorted(refused)[:3])
+    return (
+        f"{len(refused)} documents could not be cut or embedded after the run had been admitted ({first}"
+        f"{', ...' if len(refused) > 3 else ''}); all rules but those about drift were judged again without them."
+    )
+
+
+def _leave_baseline(run: _Run, report: ContractReport) -> None:
+    profile = report.profile
+    if profile is not None and _is_baseline(profile, profiling.baseline_of(run.runtime, run.contract.name)):
+        profiling.leave(run.runtime.store, run.run_id, profile)
 
 
 def _is_baseline(profile: Profile, before: Baseline | None) -> bool:
@@ -87,7 +138,7 @@ def _is_baseline(profile: Profile, before: Baseline | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What is judged: a run, and the moment it is judged at."""
+    """What is judged: a run, and the moment it is judged at; `refused` are rows that changed since it was assessed."""
 
     runtime: Runtime
     contract: Contract
@@ -95,17 +146,23 @@ class _Run:
     shards: tuple[str, ...]
     vanished: frozenset[str]
     now: datetime
+    refused: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: EMPTY)
 
     def assessed(self) -> list[dict[str, Any]]:
         """Reads the run's documents, or what is needed of them."""
         columns = sorted({*_COLUMNS, *batch_columns(self.contract), "outcome", "violations", "reasons"})
         store = self.runtime.store
-        return [row for shard in self.shards for row in staging.read_assessed(store, self.run_id, shard, columns)]
+        rows = (row for shard in self.shards for row in staging.read_assessed(store, self.run_id, shard, columns))
+        return [{**row, **self._since(row)} for row in rows]
+
+    def _since(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in self.refused.get(row["doc_id"], EMPTY).items() if name in row}
 
     def measured(self, leaving: Collection[str], released: Collection[str] = ()) -> Profile:
         """Profiles what the next version would hold, some documents of this run left out."""
         documents = profiling.documents_of(self.runtime, self.contract.name, self.run_id, self.shards, leaving)
-        return profile_of((profiling.without(batch, released) for batch in documents), now=self.now)
+        without = {*released, *self.refused}
+        return profile_of((profiling.without(batch, without) for batch in documents), now=self.now)
 
 
 def _judged(run: _Run) -> tuple[ContractReport, list[dict[str, Any]]]:
@@ -160,8 +217,8 @@ def _facts(run: _Run, assessed: Sequence[dict[str, Any]]) -> BatchFacts:
     )
 
 
-def _blocking(report: ContractReport) -> tuple[str, ...]:
-    return tuple(f"{result.spec.name}: expected {result.expected}, found {result.actual}" for result in report.blocking)
+def _blocking(results: Iterable[RuleResult]) -> tuple[str, ...]:
+    return tuple(f"{result.spec.name}: expected {result.expected}, found {result.actual}" for result in results)
 
 
 def _held(assessed: Sequence[dict[str, Any]]) -> tuple[str, ...]:

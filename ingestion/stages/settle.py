@@ -1,7 +1,8 @@
 """Settle: balance the run, let vanished documents go, close it.
 
 The law of conservation is checked here: what was received is indexed, unchanged, quarantined,
-rejected or failed, and a run that does not balance is not closed.
+rejected or failed, and a run that does not balance is not closed. Where documents were lost after the run was
+admitted, because they could not be cut or embedded, it is judged again without them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ingestion.relations.remember import COUNTED, forget
 from ingestion.runtime import Runtime
 from ingestion.shrinking import note_override
 from ingestion.snapshot import mark_of
+from ingestion.stages.admit import judge_without
 from ingestion.suspects import Attempt
 
 _SUMMED = ("chunks", "embedded", "embed_seconds")
@@ -44,6 +46,7 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     A second call for the same run gives the same receipt and changes nothing.
 
     Raises:
+        ContractBlocked: Without documents that could not be cut or embedded, a blocking rule fails; the run stays open.
         IntegrityError: The counts do not balance; the run stays open and nothing is deleted.
     """
     contract = runtime.contract(contract_name)
@@ -52,9 +55,11 @@ def settle(runtime: Runtime, contract_name: str, run_id: str, receipts: Sequence
     note = staging.read_note(runtime.store, run_id, contract)
     # A run that is cleared in Airflow still hands over what mapped tasks of its last try returned.
     receipts = [receipt for receipt in receipts if receipt.key in note.shards]
+    lacking = [receipt.key for receipt in receipts if receipt.figures.get("refused")]
+    if lacking:
+        judge_without(runtime, contract, run_id, note, staging.read_refused(runtime.store, run_id, lacking))
     profile = profiling.left(runtime.store, contract_name, run_id)
     whole = staging.read_relations(runtime.store, run_id).get(staging.WHOLE_RUN, {})
-    lacking = [receipt.key for receipt in receipts if receipt.figures.get("refused")]
     resting = [name for shard in lacking for name in staging.read_reopened(runtime.store, run_id, shard)]
     with runtime.catalog.transaction() as tx:
         gone = still_as_seen(

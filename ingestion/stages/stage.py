@@ -127,8 +127,11 @@ def _cut(
     )
     if not knife.refused:
         return rows, patches, knife, segment
+    rows = [knife.judged(row, tools) for row in rows]
+    lost = {row["doc_id"]: row for row in rows if row["doc_id"] in knife.refused}
+    staging.leave_refused(runtime.store, run_id, shard, lost)
     staging.leave_reopened(runtime.store, run_id, shard, resting_on(patches, knife.refused))
-    return [knife.judged(row, tools) for row in rows], without(patches, knife.refused), knife, segment
+    return rows, without(patches, knife.refused), knife, segment
 
 
 def _knife(runtime: Runtime, contract: Contract, run_id: str, attempt: Attempt, rows: Sequence[Row]) -> Knife:

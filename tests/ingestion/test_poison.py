@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 from laws.handbook import NAME, Project, real_texts
 
-from corpus.catalog import decisions
+from console.web.http.access import Person
+from console.web.page import Visit
+from console.web.pages import run
+from corpus.catalog import decisions, profiles
+from corpus.errors import ContractBlocked
 from corpus.receipts import Receipt
-from corpus.types import Outcome
-from ingestion import staging, trial
+from corpus.types import Outcome, utc_now
+from ingestion import reports, staging, trial
+from ingestion.metrics import gather
 from ingestion.stages import acquire, admit, assess, relate, settle, stage
 from ingestion.suspects import FOLDER, Attempt
 from ingestion.trying import Trial
@@ -247,6 +252,7 @@ def test_what_ends_the_task_that_cuts_or_embeds_is_given_up_and_the_shard_goes_o
     staged = [Receipt.from_json(receipt), stage.stage(project.runtime, NAME, "run-2", taken)]
     assert settle.settle(project.runtime, NAME, "run-2", staged).counts.balanced
     assert store.names(FOLDER) == ()
+    counted_where_it_ended(project, "run-2", ("new.md", "zz-blunt.md", "zz-choke.md"))
     said = {name: reasons(project, f"{name}.md") for name in ("new", "zz-blunt", "zz-choke")}
     assert {code for code, _ in said.values()} == {"parse.crash"}
     assert "again when tried apart" in said["new"][1]
@@ -255,6 +261,46 @@ def test_what_ends_the_task_that_cuts_or_embeds_is_given_up_and_the_shard_goes_o
     again = project.ingest()  # nobody takes the place of old.md, so it is back; the others are not tried again
     assert (again.counts.indexed, again.counts.unchanged) == (1, 6)
     assert {name: item.state for name, item in project.states().items()}["old.md"] == "active"
+
+
+def counted_where_it_ended(project: Project, run_id: str, refused: tuple[str, ...]) -> None:
+    """The report, the profile that later runs are compared with, the figures and the page say what settle counted."""
+    served = sum(item.state == "active" for item in project.states().values())
+    report = reports.read(project.runtime, NAME, run_id)
+    assert (report["documents"], report["profile"]["documents"]) == (served, served)
+    assert report["verdict"] == "fail"  # old.md is held until the next run
+    [readable] = [rule for rule in report["rules"] if rule["name"] == "readable"]
+    assert (readable["failing"], readable["verdict"]) == (sorted(refused), "warn")
+    assert f"{len(refused)} documents could not be cut or embedded" in report["notices"][0]
+    told = gather(project.runtime)["stemma_run_documents"]
+    assert next(value for labels, value in told if labels["outcome"] == "rejected") == len(refused)
+    with project.runtime.catalog.reading() as tx:
+        baseline = profiles.latest(tx, NAME)
+    assert baseline is not None
+    assert (baseline.run_id, baseline.profile["documents"]) == (run_id, served)
+    anna = Person(name="anna", session="", fixed=False)
+    shown = run.load(Visit(runtime=project.runtime, person=anna, now=utc_now()), run.Asked(contract=NAME))
+    assert shown.run is not None
+    assert (shown.run_id, shown.documents, shown.verdict) == (run_id, served, "fail")
+    assert {name: shown.run.counts[name] for name in ("indexed", "rejected")} == {"indexed": 0, "rejected": 3}
+
+
+def test_a_run_that_a_rule_would_have_stopped_is_not_published_when_documents_are_lost_late(
+    tmp_path: Path, cutter: Path
+) -> None:
+    project = made(tmp_path, "zz-choke")
+    text = project.contract_path.read_text().replace("mustBeGreaterThan: 0", "mustBeGreaterThan: 4")
+    project.contract_path.write_text(text.replace("version: 1.0.0", "version: 1.1.0", 1))
+    live = project.reader().manifest.number
+    [shard] = up_to_stage(project, "run-2")
+    assert attempt(project, cutter, "run-2", shard, "stage").returncode == -signal.SIGSEGV
+    staged = [Receipt.from_json(json.loads(attempt(project, cutter, "run-2", shard, "stage").stdout))]
+    for _ in range(2):  # a task that is tried again comes to the same
+        with pytest.raises(ContractBlocked, match=r"1 documents could not be cut .*zz-choke\.md"):
+            settle.settle(project.runtime, NAME, "run-2", staged)
+    assert reports.read(project.runtime, NAME, "run-2")["verdict"] == "block"
+    assert project.reader().manifest.number == live
+    assert acquire.acquire(project.runtime, NAME, "run-3").counts.unchanged == 4  # the lost one is due, and judged
 
 
 def test_a_new_run_over_the_same_shard_gives_it_up_while_it_reads(tmp_path: Path, cutter: Path) -> None:

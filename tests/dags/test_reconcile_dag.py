@@ -1,0 +1,58 @@
+"""The nightly DAG under a real Airflow: a contract that cannot be reconciled costs the others nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from laws.handbook import NAME, Project
+
+REPOSITORY = Path(__file__).parents[2]
+BROKEN = "a-broken"  # before the other by name, so that it comes first
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
+
+
+def airflow(home: Path, project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
+    environment = kept | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "STEMMA_PROJECT": str(project.folder),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment, cwd=home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_contract_that_cannot_be_reconciled_keeps_no_other_from_being_collected(
+    airflow_home: Path, tmp_path: Path
+) -> None:
+    project = Project.create(tmp_path / "project")
+    (project.folder / "stemma.toml").write_text('home = "home"\n')
+    project.fill(2)
+    project.ingest()
+    text = project.contract_path.read_text().replace(f"name: {NAME} ", f"name: {BROKEN} ")
+    (project.settings.contracts / f"{BROKEN}.odcs.yaml").write_text(text.replace("wordllama-256", "no-such-model"))
+
+    assert airflow(airflow_home, project, "db", "migrate").returncode == 0
+    done = airflow(airflow_home, project, "dags", "test", "corpus_reconcile")
+    with sqlite3.connect(airflow_home / "airflow.db") as database:
+        found = database.execute(
+            "SELECT task_id, map_index, state FROM task_instance WHERE dag_id = 'corpus_reconcile'"
+        ).fetchall()
+    states = {(name, index): state for name, index, state in found}
+    assert states == {
+        ("chosen", -1): "success",
+        ("reconcile", 0): "failed",
+        ("collect", 0): "upstream_failed",
+        ("reconcile", 1): "success",
+        ("collect", 1): "success",
+        ("forget_overdue_answers", -1): "success",
+    }, done.stdout[-4000:] + done.stderr[-4000:]
