@@ -10,7 +10,9 @@ from dataclasses import replace
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from corpus.catalog import contracts, embedders, segments, versions
+from sqlalchemy.orm import Session
+
+from corpus.catalog import audit, contracts, embedders, segments, versions
 from corpus.catalog.records import VersionRecord
 from corpus.ids import fingerprint, sha256_hex
 from corpus.settings import Settings
@@ -79,11 +81,15 @@ def publish(
         require_passed(runtime, candidate.contract, manifest, built.folder)
         manifest, digest = _stored(runtime, manifest, built.folder, signer, trust)
     record, terms = releases.version_record(manifest, digest), candidate.contract
+    waits = bool(candidate.contract.approvals.persons and standing_of(runtime, record, alias).missing)
+    said = reason or f"run {run_id}"
     with runtime.catalog.transaction() as tx:
+        if waits:  # no alias moves by now, which would say in the audit log who built it and why
+            _propose(tx, record, alias, actor=runtime.settings.actor, reason=said)
         versions.add(tx, record)
         embedders.register(tx, candidate.space)
         contracts.register(tx, name=name, version=terms.version, digest=terms.digest, yaml=terms.raw_yaml)
-    if candidate.contract.approvals.persons and standing_of(runtime, record, alias).missing:
+    if waits:
         return record, WAITING
     releases.activate(
         runtime.store,
@@ -93,11 +99,17 @@ def publish(
         record.number,
         expected_generation=candidate.alias.generation if candidate.alias else None,
         actor=runtime.settings.actor,
-        reason=reason or f"run {run_id}",
+        reason=said,
         signer=signer,
     )
     arrived(runtime, record, alias)
     return record, "published"
+
+
+def _propose(tx: Session, record: VersionRecord, alias: str, *, actor: str, reason: str) -> None:
+    subject = f"{record.name}@{layout.version_name(record.number)}"
+    detail = {"alias": alias, "manifest_sha256": record.manifest_sha256, "reason": reason}
+    audit.append(tx, actor=actor, action="version.propose", subject=subject, detail=detail)
 
 
 def _stored(

@@ -24,7 +24,9 @@ ItemOption = Annotated[
     list[str] | None,
     typer.Option("--item", metavar="ID", help="Only this item; may be repeated. Default: all that are not valid."),
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log, with your name.")
+]
 FullOption = Annotated[bool, typer.Option("--all", help="List every item, not only those that need a look.")]
 
 
@@ -59,7 +61,13 @@ def bind(session: Session, name: NameArgument, version: AtOption = None) -> Resu
     )
 
 
-def run(session: Session, name: NameArgument, version: AtOption = None, against: AgainstOption = None) -> Result:
+def run(
+    session: Session,
+    name: NameArgument,
+    version: AtOption = None,
+    against: AgainstOption = None,
+    reason: ReasonOption = "",
+) -> Result:
     """Ask the golden questions of a version and of the one before it.
 
     Says of each item whether its evidence is valid, moved, changed, gone or contested, checks whether it is found,
@@ -73,6 +81,7 @@ def run(session: Session, name: NameArgument, version: AtOption = None, against:
         name,
         version=_number(session, name, version or "live"),
         against=_number(session, name, against) if against else None,
+        reason=reason,
     )
     return Result(
         data=found.to_json(),

@@ -8,6 +8,7 @@ import typer
 
 from console.cli import render_shares
 from console.cli.command import Result, command
+from console.cli.ingest import NameArgument
 from console.cli.session import Session
 
 ContractArgument = Annotated[str | None, typer.Argument(metavar="CONTRACT", help="Contract; default: every one.")]
@@ -15,12 +16,18 @@ ByOption = Annotated[
     Literal["source", "version"] | None,
     typer.Option("--by", help="Tell apart the source systems, or the index versions; default: the contract whole."),
 ]
+VersionOption = Annotated[
+    int | None, typer.Option("--version", metavar="NUMBER", min=1, help="The version; default: the one that is live.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
 
 
 def add_to(nouns: typer.Typer) -> None:
     """Adds the command to the group."""
     examples = ("origin share", "origin share handbook --by source", "origin share handbook --by version --json")
     command(nouns, "share", examples=examples)(share)
+    asked = ("origin estimate handbook --reason 'the model was trained anew'",)
+    command(nouns, "estimate", examples=asked)(estimate)
 
 
 def share(session: Session, contract: ContractArgument = None, by: ByOption = None) -> Result:
@@ -42,3 +49,16 @@ def share(session: Session, contract: ContractArgument = None, by: ByOption = No
     names = sorted(found) if contract is None else [contract]
     told = [{"contract": name, "groups": shares(runtime, name, by or "contract")} for name in names]
     return Result(data={"by": by or "contract", "contracts": told}, view=render_shares.shares)
+
+
+def estimate(session: Session, name: NameArgument, version: VersionOption = None, reason: ReasonOption = "") -> Result:
+    """Estimate the AI share of a version anew, and keep it beside earlier ones: the console draws them.
+
+    It needs a reason, which stands in the audit log with your name. Nothing is read again: what the model said of each
+    document stands in the version.
+    """
+    from ingestion.estimating import estimate_version  # noqa: PLC0415 - help must not load SQLAlchemy
+
+    found = estimate_version(session.runtime(), name, version, reason=reason)
+    data = {"contract": name, "version": found.number, "measured_at": found.measured_at.isoformat()}
+    return Result(data={**data, "estimated": dict(found.report)}, view=render_shares.estimated)

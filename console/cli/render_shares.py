@@ -106,3 +106,10 @@ def _caveat(groups: list[tuple[str, Json]]) -> Iterator[RenderableType]:
     told = [group["estimated"]["caveat"] for _, group in groups if group["estimated"]["point"] is not None]
     if told:
         yield from (Text(), Text(plain(told[0])))
+
+
+def estimated(data: Json) -> RenderableType:
+    """Returns what was estimated of one version and kept."""
+    group = {"group": f"v{data['version']:06d}", "estimated": data["estimated"]}
+    told = [Text(plain(data["estimated"]["caveat"]))] if data["estimated"].get("caveat") else []
+    return page(_estimate(group), *told)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from contracts.model import Contract
-from corpus.catalog import evaluations, versions
+from corpus.catalog import audit, evaluations, versions
 from corpus.catalog.evaluations import BindingRecord, EvaluationRecord
 from corpus.catalog.records import VersionRecord
 from corpus.errors import ConfigurationError, EvaluationStale, FingerprintMismatch, StemmaError
@@ -72,6 +72,7 @@ def run(
     against: int | None = None,
     alias: str = "live",
     asked: Asked | None = None,
+    reason: str = "",
 ) -> Evaluation:
     """Evaluates a version, compares it with an earlier one, and keeps the result.
 
@@ -84,6 +85,7 @@ def run(
         against: Number of the version to compare with; None takes the one that it follows, where it is known.
         alias: The alias, where no version is given.
         asked: What versions answered in the release that this comes after; None asks all of it now.
+        reason: Why a person asks; it is written to the audit log with the result. Empty where nobody asked by hand.
 
     Raises:
         ConfigurationError: As in `bind`, or nothing is known of the version to compare with.
@@ -110,6 +112,10 @@ def run(
         change=change,
     )
     with runtime.catalog.transaction() as tx:
+        if reason.strip():
+            detail = {"reason": reason.strip(), "against": against, "items": made.bound, "holding": made.holding}
+            subject = f"{name}@{layout.version_name(record.number)}"
+            audit.append(tx, actor=runtime.settings.actor, action="golden.run", subject=subject, detail=detail)
         evaluations.add(tx, _record(made))
     return made
 

@@ -179,6 +179,46 @@ def _note(
     audit.append(tx, actor=runtime.settings.actor, action=action, subject=contract_name, detail=detail | given)
 
 
+def note_stop(runtime: Runtime, contract_name: str, work: str, *, reason: str) -> None:
+    """Writes to the audit log that a person orders work on a re-embed to stop; the order comes before the signal.
+
+    Nothing else changes here: what the work did is kept, and starting it again goes on.
+
+    Args:
+        runtime: The project; its `actor` is who orders it.
+        contract_name: Name of the contract.
+        work: What is stopped, as it is called where it runs.
+        reason: Why; not empty.
+
+    Raises:
+        ConfigurationError: No reason.
+    """
+    if not reason.strip():
+        raise ConfigurationError("a stop needs a reason: somebody will ask why it rests. Nothing was stopped.")
+    with runtime.catalog.transaction() as tx:
+        models = [item.model for item in reembeds.running(tx, contract_name)]
+        detail = {"reason": reason.strip(), "work": work, "models": models}
+        audit.append(tx, actor=runtime.settings.actor, action="reembed.stop", subject=contract_name, detail=detail)
+
+
+def require_under_way(runtime: Runtime, contract_name: str, model: str) -> ReembedRecord:
+    """Returns the re-embed into a model that is under way.
+
+    Raises:
+        ConfigurationError: None is.
+    """
+    with runtime.catalog.reading() as tx:
+        return _under_way_into(tx, contract_name, model)
+
+
+def _under_way_into(tx: Session, contract_name: str, model: str) -> ReembedRecord:
+    running = reembeds.running(tx, contract_name)
+    moving = next((item for item in running if item.model == model), None)
+    if moving is None:
+        raise ConfigurationError(_nothing_to_abandon(contract_name, model, running))
+    return moving
+
+
 def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None, reason: str = "") -> Receipt:
     """Gives up a re-embed that is under way: new documents go to one space again. Vectors that are there stay.
 
@@ -195,10 +235,8 @@ def abandon(runtime: Runtime, contract_name: str, *, model: str | None = None, r
     """
     wanted = model or runtime.contract(contract_name).embedder.model
     with runtime.catalog.transaction() as tx:
-        running = reembeds.running(tx, contract_name)
-        moving = next((item for item in running if item.model == wanted), None)
-        if moving is None:
-            raise ConfigurationError(_nothing_to_abandon(contract_name, wanted, running))
+        audit.lock(tx)  # of two who give it up at once, the second finds nothing to give up
+        moving = _under_way_into(tx, contract_name, wanted)
         reembeds.end(tx, contract_name, moving.embedder_fingerprint, state="abandoned")
         if runs.get(tx, moving.run_id) is not None:
             runs.finish(tx, moving.run_id, state="failed", receipt={"error": "abandoned by a person"})

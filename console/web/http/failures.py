@@ -10,11 +10,12 @@ class Refused(Exception):
         status: HTTP status.
         title: What is wrong, in a few words.
         words: Why, and the next step.
+        back: Address of the page that it came from, with its prefix; empty where that is none of ours.
     """
 
-    def __init__(self, status: int, title: str, words: str) -> None:
+    def __init__(self, status: int, title: str, words: str, back: str = "") -> None:
         super().__init__(f"{title}. {words}")
-        self.status, self.title, self.words = status, title, words
+        self.status, self.title, self.words, self.back = status, title, words, back
 
 
 class Missing(Refused):

@@ -29,6 +29,7 @@ class Problem(View):
     title: str = Field(description="What is wrong, in a few words.")
     status: int = Field(description="HTTP status.")
     detail: str = Field(description="Why, and the next step.")
+    back: str = Field(default="", exclude=True)
 
 
 _TITLES: tuple[tuple[type[StemmaError], int, str], ...] = (
@@ -62,7 +63,7 @@ def _sign_in(request: Request, _error: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - narrows what Starlette types as any exception
-    return _answer(request, Problem(title=error.title, status=error.status, detail=error.words))
+    return _answer(request, Problem(title=error.title, status=error.status, detail=error.words, back=error.back))
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -18,7 +18,7 @@ from console.web.http import entrance, forms
 from console.web.http.access import Access, Person, Right
 from console.web.http.failures import Forbidden, Refused
 from console.web.http.templating import Pen, link_of
-from console.web.page import Action, Done, Page, Visit
+from console.web.page import Action, Done, Form, Page, Visit
 from corpus.errors import StemmaError
 from corpus.types import utc_now
 
@@ -182,8 +182,10 @@ def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
         fields = await forms.read_form(request)
         forms.require_ours(request, request.app.state.access, person, fields.get("csrf", ""))
 
+        back = {name: fields[name] for name in action.back_query if fields.get(name)}
+        form = _fitting(action, fields, link_of(request)(action.back, **back))
+
         def act() -> Done:
-            form = asked(action.form, fields)
             require_right(request, "write", form)
             return action.do(_visit(request, person), form)
 
@@ -193,11 +195,23 @@ def _acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
             raise
         except (StemmaError, Refused) as error:
             words = error.words if isinstance(error, Refused) else f"{error}"
-            query = {name: fields[name] for name in action.back_query if fields.get(name)}
-            done = Done(words=words, path=action.back, query=query, tone="bad")
+            done = Done(words=words, path=action.back, query=back, tone="bad")
         return entrance.sent_on(request, done)
 
     return endpoint
+
+
+def _fitting(action: Action, fields: dict[str, str], back: str) -> Form:
+    """Reads the form of an action.
+
+    Raises:
+        Refused: A field is missing, such as the reason, or does not fit; nothing was done, and the way back is named.
+    """
+    try:
+        form: Form = asked(action.form, fields)
+    except Refused as error:
+        raise Refused(error.status, "This form cannot be taken", f"{error.words} Nothing was done.", back) from error
+    return form
 
 
 def require_fields(page: Page, names: Iterable[str]) -> None:

@@ -305,7 +305,6 @@ class Erase(Form):
 
     contract: Line
     id: Line
-    reason: Line
     confirm: Line
 
 

@@ -304,7 +304,6 @@ class Decision(Form):
     id: Line
     sha256: Line
     standing: str = Field(default="", max_length=200)
-    reason: Line
 
 
 def standing_of(override: OverrideRecord | None) -> str:

@@ -153,7 +153,6 @@ class Release(Form):
     """An order to publish what was taken in."""
 
     contract: Line
-    reason: Line
     insist: bool = False
 
 
@@ -161,7 +160,6 @@ class Insist(Form):
     """An order to publish what is in force now, although a gate refused it before."""
 
     contract: Line
-    reason: Line
     candidate: Line
 
 

@@ -167,7 +167,6 @@ class Start(Form):
     model: Line
     mode: Literal["shadow", "cutover"]
     rate: str = Field(default="", max_length=60)
-    reason: Line
 
 
 def _start(visit: Visit, form: Start) -> Done:
@@ -205,10 +204,22 @@ class Stop(Form):
 
 
 def _stop(visit: Visit, form: Stop) -> Done:
-    if not visit.work.stop(form.contract):
+    if not _stopped(visit, form.contract, form.reason):
         raise Refused(409, "Nothing to stop", "No work that was started from here is at it. Nothing was stopped.")
     words = "It is stopped. What it did is kept: start it again to go on, or give it up."
     return _done(form.contract, words, "notice")
+
+
+def _stopped(visit: Visit, contract: str, reason: str) -> bool:
+    """Stops what is at work, if anything is; the audit log has the order before it is carried out."""
+    from ingestion.stages import reembed  # noqa: PLC0415 - brings numpy
+
+    going = visit.work.going(contract)
+    if going is None or not going.alive:
+        return False
+    reembed.note_stop(visit.acting, contract, going.name, reason=reason)
+    visit.work.stop(contract)
+    return True
 
 
 class Abandon(Form):
@@ -216,13 +227,13 @@ class Abandon(Form):
 
     contract: Line
     model: Line
-    reason: Line
 
 
 def _abandon(visit: Visit, form: Abandon) -> Done:
     from ingestion.stages import reembed  # noqa: PLC0415 - brings numpy
 
-    visit.work.stop(form.contract)
+    reembed.require_under_way(visit.runtime, form.contract, form.model)
+    _stopped(visit, form.contract, form.reason)
     reembed.abandon(visit.acting, form.contract, model=form.model, reason=form.reason)
     words = f"Given up. Vectors of {form.model} stay; new documents go to one model again."
     return _done(form.contract, words, "good")
@@ -241,8 +252,8 @@ def _ask(visit: Visit, form: Ask) -> Done:
     if pair is None:
         raise Refused(409, "Nothing to compare", "All versions are in one space.")
     before, after = pair.before.number, pair.after.number
-    evaluation.run(visit.acting, form.contract, version=before)
-    found = evaluation.run(visit.acting, form.contract, version=after, against=before)
+    evaluation.run(visit.acting, form.contract, version=before, reason=form.reason)
+    found = evaluation.run(visit.acting, form.contract, version=after, against=before, reason=form.reason)
     return _done(form.contract, f"Both versions were asked {found.bound} golden questions.", "good")
 
 
@@ -251,7 +262,6 @@ class Approve(Form):
 
     contract: Line
     version: int = Field(ge=1)
-    reason: Line
 
 
 def _approve(visit: Visit, form: Approve) -> Done:

@@ -89,7 +89,6 @@ class Seen(Form):
 
     contract: Line
     rule: str = Field(default="", max_length=100)
-    reason: Line
 
     def documents(self) -> dict[str, str]:
         """Returns document to the digest of what was looked at."""

@@ -74,7 +74,7 @@ def _estimated(record: estimates.EstimateRecord) -> Estimated:
 
 
 class Estimate(Form):
-    """An order to estimate the version that serves anew."""
+    """An order to estimate the version that serves anew, and to keep the figure."""
 
     contract: Line
 
@@ -82,7 +82,7 @@ class Estimate(Form):
 def _estimate(visit: Visit, form: Estimate) -> Done:
     from ingestion.estimating import estimate_version  # noqa: PLC0415 - brings numpy
 
-    found = _estimated(estimate_version(visit.runtime, form.contract))
+    found = _estimated(estimate_version(visit.acting, form.contract, reason=form.reason))
     query = {"contract": form.contract}
     if found.why_not:
         return Done(words=f"Nothing can be estimated: {found.why_not}.", path="/source", query=query, tone="warning")

@@ -149,7 +149,6 @@ class Split(Form):
     text_sha256: Line
     places: str = Field(default="", max_length=4_000)
     size: int = Field(ge=1)
-    reason: Line
 
     def kept(self) -> tuple[int, ...]:
         """Returns the numbers of the parts that are kept."""

@@ -259,6 +259,9 @@ _DID: Mapping[str, str] = {
     "version.hold": "held it",
     "version.unhold": "let it go",
     "version.retire": "removed it",
+    "version.propose": "built it, to be approved",
+    "golden.run": "asked it the golden questions",
+    "origin.estimate": "estimated its share of AI text",
 }
 
 

@@ -23,7 +23,6 @@ class About(Form):
     contract: Line
     number: int = Field(ge=1, le=999_999_999)
     sha256: Line
-    reason: Line
 
 
 class Move(About):

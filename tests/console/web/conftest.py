@@ -286,6 +286,12 @@ def versions_own(versions_home: Project, tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
+def questions() -> str:
+    """Golden questions, as the beginning of a contract's file."""
+    return QUESTIONS
+
+
+@pytest.fixture(scope="session")
 def site(home: Project) -> Iterator[Site]:
     """The console of the project; nothing is decided on it."""
     with serving(home, console_token=TOKEN) as found:

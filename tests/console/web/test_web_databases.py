@@ -126,7 +126,7 @@ def test_the_queries_of_the_board_say_the_same_on_both(project: Project) -> None
 
 
 def test_every_page_is_read_on_both(project: Project) -> None:
-    estimate_version(project.runtime, NAME)
+    estimate_version(project.runtime, NAME, reason="looked at")
     for page in PAGES:
         known = {"contract": NAME, "id": HELD, "index": NAME, "name": NAME}
         query = {name: value for name, value in known.items() if name in page.query.model_fields}

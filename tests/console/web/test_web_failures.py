@@ -41,7 +41,7 @@ def client(home: Any) -> Iterator[TestClient]:
 def test_an_action_that_broke_off_does_not_say_that_nothing_was_done(client: TestClient) -> None:
     page = client.get("/corpus").text
     csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
-    answer = client.post("/full", data={"csrf": csrf}, headers=SITE)
+    answer = client.post("/full", data={"csrf": csrf, "reason": "to see"}, headers=SITE)
     assert answer.status_code == 500
     assert "No space" not in answer.text
     assert "Nothing was changed" not in answer.text

@@ -80,13 +80,14 @@ def test_a_wrong_start_is_refused_with_the_reason_and_starts_nothing(mara: Any, 
         (form | {"mode": "cutover"}, f"declares the model &#39;{OLD}&#39;, not &#39;{NEW}&#39;"),
         (form | {"model": "no-such-model"}, "unknown embedder"),
         (form | {"rate": "fast"}, "cannot be read"),
-        (form | {"reason": "  "}, "reason:"),
         (form | {"contract": "handbok"}, "Did you mean"),
     )
     for wrong, says in cases:
         answer = mara.post("/reembed/start", data=wrong, headers={"origin": site.url})
         assert answer.status_code == 303, answer.text
         assert says in mara.get("/reembed", params={"contract": "handbook"}).text, (wrong, says)
+    blank = mara.post("/reembed/start", data=form | {"reason": "  "}, headers={"origin": site.url})
+    assert (blank.status_code, "reason: write why you do this" in blank.text) == (400, True)
     assert mara.post("/reembed/start", data=form | {"csrf": "x"}, headers={"origin": site.url}).status_code == 403
     assert mara.post("/reembed/start", data=form, headers={"origin": "https://else.example"}).status_code == 403
     with site.client("") as stranger:
@@ -132,7 +133,7 @@ def story(own: Any, browser: Any) -> Iterator[Any]:
 
         yield own, browser, ute, twin
         page = ute.get("/reembed", params={"contract": "handbook"}).text  # nothing is left at work behind a failure
-        form = {"contract": "handbook", "csrf": _csrf(page)}
+        form = {"contract": "handbook", "reason": "the test is over", "csrf": _csrf(page)}
         ute.post("/reembed/stop", data=form, headers={"origin": own.url})
 
 
@@ -214,6 +215,8 @@ def _kill_and_go_on(story: Any) -> None:
     browser.find_element(By.CSS_SELECTOR, "details.more summary").click()  # nothing renews itself while it is open
     _accessible(browser)
     _wait(browser).until(lambda found: found.find_elements(By.XPATH, "//button[normalize-space()='Go on']"))
+    browser.find_element(By.CSS_SELECTOR, "details.more summary").click()
+    browser.find_element(By.ID, "on-1").send_keys("the machine was restarted")
     _press(browser, "Go on")
     _until(lambda: (found := twin())["compared"] and found["can"] == ["start"])
 
@@ -231,6 +234,7 @@ def _compare(story: Any) -> None:
     _says(browser, f"Declare {NEW} in it")
     browser.find_element(By.LINK_TEXT, "Measure which neighbours stay").click()
     _wait(browser).until(lambda found: found.find_elements(By.ID, "kept"))
+    browser.find_element(By.ID, "asking").send_keys("before we decide")
     _press(browser, "Ask both the golden questions")
     _says(browser, "has no golden item")
     _accessible(browser)
