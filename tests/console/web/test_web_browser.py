@@ -114,6 +114,8 @@ def test_an_index_is_asked_from_the_keyboard_and_two_versions_stand_side_by_side
     press(browser, "g", "s")
     at(browser, "/query")
     Select(browser.find_element(By.ID, "contract")).select_by_visible_text("handbook")
+    browser.find_element(By.CSS_SELECTOR, ".choose button").click()
+    WebDriverWait(browser, 20).until(lambda found: "contract=handbook" in found.current_url)
     browser.find_element(By.TAG_NAME, "h1").click()
     press(browser, "/")
     assert browser.switch_to.active_element.get_attribute("id") == "q"
