@@ -1,4 +1,4 @@
-"""One question asked of a version, or of two side by side: two versions, two models, or a candidate that was held back.
+"""One question asked of a version, or of two side by side: two versions, two models, or a refused candidate.
 
 Reads only. A hit of one side is looked for on the other, as deep as `DEEP`, and where it is not found its document is.
 """
@@ -45,8 +45,8 @@ _NUMBER = re.compile(r"^v?0*([1-9]\d{0,8})$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A candidate that a gate held back and that may be asked."""
+class Refused:
+    """A candidate that a gate refused and that may be asked."""
 
     id: str
     model: str
@@ -69,7 +69,7 @@ class Choices:
     name: str
     versions: tuple[Choice, ...]
     aliases: dict[str, int]
-    candidates: tuple[Held, ...]
+    candidates: tuple[Refused, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,8 @@ def choices_of(runtime: Runtime, name: str) -> Choices:
         kept = choices.newest(tx, name, MOST_CHOICES)
         aliases = {state.alias: state.number for state in versions.aliases(tx, name)}
     models = {choice.embedder_fingerprint: choice.model for choice in kept}
-    held = [
-        Held(
+    refused = [
+        Refused(
             id=item.id,
             model=_model_of(item.manifest, models),
             failed=item.failed,
@@ -177,7 +177,7 @@ def choices_of(runtime: Runtime, name: str) -> Choices:
         for item in kept_candidates(runtime.store, name)
         if item.manifest is not None
     ]
-    return Choices(name=name, versions=kept, aliases=aliases, candidates=tuple(held))
+    return Choices(name=name, versions=kept, aliases=aliases, candidates=tuple(refused))
 
 
 def _model_of(manifest: Manifest, models: Mapping[str, str]) -> str:
@@ -206,7 +206,7 @@ def ask(
         raise ConfigurationError("The question is empty.")
     where, hybrid = parse_where(question.where), Hybrid(lexical=question.words) if question.words else None
     targets = [_target(runtime, known, text) for text in which]
-    staying = {choice.manifest_sha256 for choice in known.versions} | {held.id for held in known.candidates}
+    staying = {choice.manifest_sha256 for choice in known.versions} | {item.id for item in known.candidates}
     readers.close_others(runtime.store.url, known.name, staying | {target.key.digest for target in targets})
     asked = [_asked(target, question, where, hybrid, readers, deep=len(targets) > 1) for target in targets]
     if len(asked) == 1:
@@ -263,24 +263,24 @@ def _chosen(runtime: Runtime, known: Choices, text: str) -> Choice:
 
 def _candidate(runtime: Runtime, known: Choices, asked: str) -> _Target:
     manifest = read_candidate(runtime.store, known.name, asked)
-    held = next((item for item in known.candidates if manifest.identity.startswith(item.id)), None)
-    if held is None:
-        raise ConfigurationError(f"candidate {asked!r} of {known.name} was held back only just now. Ask again.")
+    found = next((item for item in known.candidates if manifest.identity.startswith(item.id)), None)
+    if found is None:
+        raise ConfigurationError(f"candidate {asked!r} of {known.name} was refused only just now. Ask again.")
     space = manifest.fingerprints["embedder"].digest
 
     def opener() -> Open:
-        found = known_space(runtime, space, f"candidate {held.id}")
-        embedder = load_model(runtime, found.model, found.revision or None, found.fingerprint)
+        known_as = known_space(runtime, space, f"candidate {found.id}")
+        embedder = load_model(runtime, known_as.model, known_as.revision or None, known_as.fingerprint)
         return Open(reader=open_candidate(runtime.store, manifest, embedder), embedder=embedder)
 
     return _Target(
-        label=f"candidate {held.id}",
+        label=f"candidate {found.id}",
         number=None,
-        model=held.model,
+        model=found.model,
         space=space,
-        documents=held.documents,
-        chunks=held.chunks,
-        key=Key(home=runtime.store.url, name=known.name, digest=held.id),
+        documents=found.documents,
+        chunks=found.chunks,
+        key=Key(home=runtime.store.url, name=known.name, digest=found.id),
         manifest_sha256="",
         opener=opener,
     )

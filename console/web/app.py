@@ -28,7 +28,8 @@ How to add a page
    attributes of SVG.
 6. **List it** in `console/web/pages/listed.py`: one line.
 7. **Test** in `tests/console/web/`: `get` and `twin` of the fixture `site` for what it says, the flow in
-   `test_web_browser.py`, and the page's URL in the list there, so that axe looks at it, at 390 px and in both schemes.
+   `test_web_browser.py`, and the page's URL in the list of `test_web_looks.py`, so that axe looks at it, at 390 px and
+   in both schemes, and its layout shift is measured.
 """
 
 from __future__ import annotations

@@ -23,7 +23,9 @@ class Asked(NoQuery):
     """The query of the queue."""
 
     contract: str = Field(default="", max_length=63, description="Name of the contract; empty for the fullest queue.")
-    outcome: Outcome = Field(default="quarantine", description="Held, refused, or not readable.")
+    outcome: Outcome = Field(
+        default="quarantine", description="`quarantine` for held, `reject` for rejected, `fail` for not readable."
+    )
     rule: str = Field(default="", max_length=100, description="Only documents that break this rule.")
     page: int = Field(default=1, ge=1, description="Which page of the list, from 1.")
 

@@ -185,7 +185,7 @@ def _sides(visit: Visit, query: Asked, known: Choices, which: Sequence[str]) -> 
 
 
 def _first(known: Choices) -> str:
-    """Returns what is asked where nobody says what: what is live, else the newest, else what was held back last."""
+    """Returns what is asked where nobody says what: what is live, else the newest, else what a gate refused last."""
     if "live" in known.aliases or not (known.versions or known.candidates):
         return "live"
     return str(known.versions[0].number) if known.versions else f"{CANDIDATE}{known.candidates[0].id}"
@@ -213,11 +213,11 @@ def _choices(known: Choices) -> list[Choice]:
         )
         for choice in known.versions
     ]
-    held = [
-        Choice(value=f"{CANDIDATE}{item.id}", words=f"held back: {item.id}, {item.model} ({', '.join(item.failed)})")
+    refused = [
+        Choice(value=f"{CANDIDATE}{item.id}", words=f"refused: {item.id}, {item.model} ({', '.join(item.failed)})")
         for item in known.candidates
     ]
-    return [*aliases, *numbers, *held]
+    return [*aliases, *numbers, *refused]
 
 
 def _side(side: Side, asked_as: str, question: str) -> SideTold:

@@ -85,7 +85,7 @@ class Version(View):
     means: str = Field(description="What that means.")
     built_again: int | None = Field(description="Version that took its place when a document was erased.")
     aliases: list[str]
-    held: str = Field(description="Why retention must keep it; empty where it is not held.")
+    held: str = Field(description="Why retention must not remove it; empty where it is not protected.")
     live: int | None = Field(description="Number of the version that readers get.")
     generation: int = Field(description="Moves of `live` so far: an action is refused where it moved since.")
     older: int | None = Field(description="The version before it in the list.")
@@ -256,8 +256,8 @@ def _standing(runtime: Runtime, record: VersionRecord, contract: Contract | None
 
 _DID: Mapping[str, str] = {
     "version.approve": "approved it",
-    "version.hold": "held it",
-    "version.unhold": "let it go",
+    "version.hold": "protected it",
+    "version.unhold": "ended its protection",
     "version.retire": "removed it",
     "version.propose": "built it, to be approved",
     "golden.run": "asked it the golden questions",

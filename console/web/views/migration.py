@@ -38,7 +38,9 @@ class Way(View):
     model: str
     mode: str = Field(description="`shadow` or `cutover`.")
     alias: str = Field(description="The alias that it moves.")
-    phase: str = Field(description="embedding, releasing, refused, waiting, held, finished or abandoned.")
+    phase: str = Field(
+        description="embedding, releasing, refused, waiting, held (rolled back from), finished or abandoned."
+    )
     by: str = Field(description="Who started the run that works on it, or did last.")
     run_id: str
     started_at: datetime

@@ -74,7 +74,7 @@ class VersionRow(View):
     number: int
     stage: Stage = Field(description="`live`, `candidate`, `superseded` and so on.")
     aliases: list[str] = Field(description="Aliases that point to it now.")
-    held: str = Field(description="Why retention must keep it; empty where it is not held.")
+    held: str = Field(description="Why retention must not remove it; empty where it is not protected.")
     created_at: datetime
     by: str = Field(description="Who built it.")
     documents: int

@@ -1,4 +1,4 @@
-"""What a person does about a version: release it, go back to it, approve it, hold it. Each ends in `ingestion`.
+"""What a person does about a version: release it, go back to it, approve it, protect it. Each ends in `ingestion`.
 
 An order holds for what the page showed: another manifest under the number, or an alias that moved since, refuses it.
 """
@@ -83,7 +83,7 @@ def _hold(visit: Visit, form: About) -> Done:
 
     _require_seen(visit, form)
     holding.hold(visit.acting, form.contract, form.number, reason=form.reason)
-    return _done(form, f"v{form.number:06d} is held: retention does not remove it.")
+    return _done(form, f"v{form.number:06d} is protected: retention does not remove it.")
 
 
 def _unhold(visit: Visit, form: About) -> Done:
@@ -91,7 +91,7 @@ def _unhold(visit: Visit, form: About) -> Done:
 
     _require_seen(visit, form)
     holding.unhold(visit.acting, form.contract, form.number, reason=form.reason)
-    return _done(form, f"v{form.number:06d} is held no more: retention may remove it.")
+    return _done(form, f"v{form.number:06d} is protected no more: retention may remove it.")
 
 
 def _require_seen(visit: Visit, form: About) -> None:

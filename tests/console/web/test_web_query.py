@@ -123,12 +123,12 @@ def test_two_versions_show_what_moved_and_what_is_only_on_one_side(asked: httpx2
     assert found["both"] == len(shared)
 
 
-def test_two_models_and_a_candidate_that_a_gate_held_back(asked: httpx2.Client) -> None:
+def test_two_models_and_a_candidate_that_a_gate_refused(asked: httpx2.Client) -> None:
     twin = _asked(asked, "")
     choices = {choice["value"]: choice["words"] for choice in twin["choices"]}
     assert "all-MiniLM-L6-v2" in choices["shadow"]
     [candidate] = [value for value in choices if value.startswith("candidate:")]
-    assert "held back" in choices[candidate]
+    assert choices[candidate].startswith("refused: ")
     models = _asked(asked, "how long may a customer ask for a refund?", other="shadow")
     here, there = models["sides"]
     assert (here["model"], there["model"], models["same_space"]) == ("wordllama-256", "all-MiniLM-L6-v2", False)

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from browsing import MOST_SHIFT, shifts
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
@@ -260,6 +261,9 @@ def _cut_over_to_a_version_that_waits(story: Any) -> int:
 def _approve(story: Any, number: int) -> None:
     own, browser, ute, twin = story
     browser.get(f"{own.url}/reembed?contract=handbook")
+    assert browser.find_elements(By.CSS_SELECTOR, "[data-live]")
+    shift, moved = shifts(browser)
+    assert shift < MOST_SHIFT, f"what renews itself shifts by {shift}: {moved}"
     browser.find_element(By.ID, "approve").send_keys("I built it myself")
     _press(browser, f"Approve version {number}")
     _says(browser, "somebody else has to approve it")

@@ -64,6 +64,12 @@ def test_no_page_tells_of_contracts_that_one_may_not_see(limited: TestClient, pa
         assert ("handbook" in answer.text, "inbox" in answer.text) == (False, False), answer.text
 
 
+@pytest.mark.parametrize("path", ["/index", "/documents", "/query", "/quarantine"])
+def test_where_there_is_one_contract_nothing_asks_for_it(limited: TestClient, path: str) -> None:
+    answer = limited.get(path, params={"contract": "drafts"})
+    assert (answer.status_code, 'class="inline choose"' in answer.text) == (200, False), answer.text
+
+
 def test_a_pasted_contract_tells_nothing_of_another_of_its_name(limited: TestClient, home: Any) -> None:
     text = (home.folder / "contracts" / "handbook.odcs.yaml").read_text("utf-8").replace("support-team", "other-team")
     answer = limited.post("/change.json", data={"contract": "drafts", "yaml": text, "sample": "0"})
