@@ -1,10 +1,15 @@
-"""Programs that tests ask and that cannot live in our environment: each is installed once, in one of its own."""
+"""Environments beside ours: for programs that cannot live in it, and to install as a reader does.
+
+A program is installed once, in an environment of its own. A reader's environment has all that ours has, but not Stemma.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +38,50 @@ def installed(folder: Path, requirements: tuple[str, ...], *, seconds: int, hint
             _run(step, requirements[0], seconds, hint)
         done.touch()
     return folder / "venv" / "bin"
+
+
+def wheel(project: Path, into: Path) -> Path:
+    """Builds the wheel of a project without a network, and returns it."""
+    command = (
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(into),
+        ".",
+    )
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    [built] = into.glob("*.whl")
+    return built
+
+
+def beside(folder: Path) -> Path:
+    """Makes an environment in which all that is installed here is installed, but not Stemma; returns its programs.
+
+    Links cost nothing: a test pays for what it installs and not for what that builds on. `pip` is among the programs.
+
+    Args:
+        folder: Where; it is made.
+    """
+    seen = folder / "seen"
+    venv.create(folder, symlinks=True)
+    seen.mkdir()
+    for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for entry in Path(place).iterdir():
+            if "stemma_rag" not in entry.name and entry.suffix != ".pth" and entry.name != "__pycache__":
+                (seen / entry.name).symlink_to(entry)
+    [site] = folder.glob("lib/python*/site-packages")
+    (site / "seen.pth").write_text(f"{seen}\n")
+    programs = folder / "bin"
+    pip = programs / "pip"
+    pip.write_text(f'#!/bin/sh\nexec {programs / "python"} -m pip "$@"\n')
+    pip.chmod(0o755)
+    return programs
 
 
 def unavailable(reason: str, hint: str) -> NoReturn:

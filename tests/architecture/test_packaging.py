@@ -11,6 +11,7 @@ import zipfile
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
+import environments
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,22 +20,7 @@ PACKAGES = ("corpus", "contracts", "provenance", "index", "ingestion", "console"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    out = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(out),
-        ".",
-    ]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    [path] = out.glob("*.whl")
+    path = environments.wheel(ROOT, tmp_path_factory.mktemp("wheel"))
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
 

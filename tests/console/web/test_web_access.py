@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from docs.pages import page
 
 from console.cli.main import main
 
@@ -141,3 +148,35 @@ def test_without_the_extra_the_next_step_is_said(home: Any) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'stemma-rag[console]'" in " ".join(done.stderr.split())
+
+
+HOST = "http://127.0.0.1:8600"
+
+
+def test_what_the_page_says_to_type_serves_and_answers_programs(home: Any, tmp_path: Path) -> None:
+    """The commands of docs/console.md as they stand there, but for the port: another console may be at 8600."""
+    told = page("docs/console.md")
+    _, start, ask = told.blocks("bash")
+    [shown] = [block.text for block in told.blocks("text") if HOST in block.text]
+    folder = tmp_path / "project"
+    shutil.copytree(home.folder, folder)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STEMMA_")}
+    typed = {"cwd": folder, "env": kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}}
+    command = start.text.replace("stemma serve", "stemma serve --port 0", 1)
+    with subprocess.Popen(["bash", "-c", command], **typed, stderr=subprocess.PIPE, text=True) as served:
+        try:
+            said = [served.stderr.readline() for _ in shown.splitlines()]
+            address, token = (line.split()[1] for line in said[:2])
+            assert "".join(said).replace(address, HOST) == re.sub(r"kS0v\.\.\.", token, shown)
+            typed["env"] = typed["env"] | {"STEMMA_CONSOLE_TOKEN": token}
+            asked = ask.text.replace(HOST, address)
+            done = subprocess.run(["bash", "-euc", asked], **typed, capture_output=True, text=True, check=True)
+        finally:
+            served.send_signal(signal.SIGINT)
+        assert served.wait(30) == 0
+    corpus, end = json.JSONDecoder().raw_decode(done.stdout)
+    change, rest = json.JSONDecoder().raw_decode(done.stdout[end:])
+    assert done.stdout[end:][rest:] == ""
+    assert {source["contract"] for source in corpus["sources"]} >= {"handbook", "inbox", "drafts"}
+    assert (change["contract"], change["asked"], change["verdict"], change["sample"]) == ("handbook", True, "same", 50)
+    assert change["yaml"] == (folder / "contracts" / "handbook.odcs.yaml").read_text("utf-8")
