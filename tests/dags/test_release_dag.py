@@ -32,7 +32,13 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
-def airflow(home: Path, project: Project, *arguments: str, actor: str = "builder") -> subprocess.CompletedProcess[str]:
+def airflow(
+    home: Path,
+    project: Project,
+    *arguments: str,
+    actor: str = "builder",
+    program: tuple[str, ...] = ("-m", "airflow"),
+) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
     environment = kept | {
         "AIRFLOW_HOME": str(home),
@@ -42,19 +48,23 @@ def airflow(home: Path, project: Project, *arguments: str, actor: str = "builder
         "STEMMA_ACTOR": actor,
     }
     return subprocess.run(
-        [sys.executable, "-m", "airflow", *arguments],
+        [sys.executable, *program, *arguments],
         env=environment, cwd=home, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
-def released(home: Path, project: Project, **conf: Any) -> tuple[dict[str, str], int, str]:
+def released(
+    home: Path, project: Project, program: tuple[str, ...] = ("-m", "airflow"), **conf: Any
+) -> tuple[dict[str, str], int, str]:
     """Runs the DAG once; returns the state of each task, the number of asset events of the index, and what was said."""
     before = _events(home)
-    done = airflow(home, project, "dags", "test", RELEASE, "--conf", json.dumps(conf))
+    done = airflow(home, project, "dags", "test", RELEASE, "--conf", json.dumps(conf), program=program)
     with sqlite3.connect(home / "airflow.db") as database:
         newest = database.execute("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC", [RELEASE]).fetchone()
         states = database.execute(
-            "SELECT task_id, state FROM task_instance WHERE dag_id = ? AND run_id = ?", [RELEASE, *newest]
+            "SELECT CASE WHEN map_index < 0 THEN task_id ELSE task_id || '[' || map_index || ']' END, state"
+            " FROM task_instance WHERE dag_id = ? AND run_id = ?",
+            [RELEASE, *newest],
         ).fetchall()
     return dict(states), _events(home) - before, done.stdout + done.stderr
 
@@ -115,3 +125,29 @@ def test_a_version_that_waits_ends_well_and_updates_the_asset_only_once_promoted
     states, events, said = released(migrated, project, version=2, reason="approved by ada")
     assert states == {"release": "success", "announce": "success"}, said[-4000:]
     assert (events, live(project)) == (1, 2)
+
+
+@pytest.mark.timeout(1800)
+def test_rows_are_added_in_mapped_tasks_where_the_setting_asks_for_it(migrated: Path, project: Project) -> None:
+    """Too few rows: one task. Then with blocks of eight rows instead of 16,384, so that a dozen chunks are two shards.
+
+    `dags test` runs the tasks in its own process, so that its blocks are theirs.
+    """
+    with (project.folder / "stemma.toml").open("a") as file:
+        file.write("index_shard_rows = 8\n")
+    states, events, said = released(migrated, project, alias="few")
+    steps = {"prepare": "success", "shards": "success", "release": "success", "announce": "success"}
+    assert states == {**steps, "add": "skipped"}, said[-4000:]
+    assert events == 1
+    assert "index_build" not in said
+    small = "from index import search; search.BLOCK = 8; from airflow.__main__ import main; main()"
+    states, events, said = released(migrated, project, ("-c", small), alias="many")
+    added = {name: state for name, state in states.items() if name.startswith("add[")}
+    assert len(added) > 1, said[-4000:]
+    assert states == {**steps, **dict.fromkeys(added, "success")}
+    assert f"Flat merged from {len(added)} shards" in said
+    with project.runtime.catalog.reading() as tx:
+        one, few, many = (versions.require(tx, NAME, number).manifest for number in (1, 2, 3))
+    indexes = {found["files"]["index.faiss"]["sha256"] for found in (one, few, many)}
+    assert len(indexes) == 1
+    assert project.runtime.store.names(f"builds/{NAME}") == ()
