@@ -297,14 +297,15 @@ class Manifest:
             )
         try:
             manifest = cls(**_fields(value))
+            identity = manifest.identity  # no number may be infinite, as 1e999 is
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise IntegrityError(
                 f"not a manifest of format {FORMAT_VERSION}: {error!r}. Restore the version, or roll back."
             ) from error
-        if manifest.identity != value.get("identity"):
+        if identity != value.get("identity"):
             raise IntegrityError(
                 f"manifest of {manifest.name} v{manifest.number:06d} states identity {value.get('identity')!r} but its "
-                f"contents have {manifest.identity!r}. It was edited by hand; restore it, or roll back."
+                f"contents have {identity!r}. It was edited by hand; restore it, or roll back."
             )
         return manifest
 

@@ -183,7 +183,8 @@ class EndpointClient:
             if code in _FOR_GOOD
             else f"Look at the key in {key or 'api_key_env'} of stemma.toml."
             if status in (401, 403)
-            else "Look at `url` and `model` in stemma.toml."
+            else "Look at `url` and `model` in stemma.toml"
+            + (": a redirect is not followed, so that key and texts go nowhere else." if 300 <= status < 400 else ".")
         )
         raise ConfigurationError(f"{self} cannot be used: {said}. {step}")
 

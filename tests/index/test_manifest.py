@@ -196,6 +196,15 @@ def test_bytes_that_are_no_manifest_are_refused(data):
         Manifest.from_bytes(data)
 
 
+def test_a_number_that_no_json_can_say_is_refused():
+    """Python reads `1e999` as infinity, which nothing can be written of again; found by `make fuzz`."""
+    data = EXAMPLE.to_bytes()
+    size = f'"size":{next(iter(EXAMPLE.files.values())).size}'.encode()
+    assert size in data
+    with pytest.raises(IntegrityError, match="no form for inf"):
+        Manifest.from_bytes(data.replace(size, b'"size":1e999'))
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "UPPER", ".hidden"])
 def test_names_that_could_climb_out_are_refused(name):
     with pytest.raises(ValueError, match="no name"):
