@@ -150,6 +150,7 @@ def activate(  # noqa: PLR0913 - a move names all that it rests on
     actor: str,
     reason: str,
     signer: Signer | None = None,
+    manifest_sha256: str = "",
 ) -> AliasState:
     """Points an alias to a published version: compare-and-swap in the catalog, then the projection.
 
@@ -163,13 +164,14 @@ def activate(  # noqa: PLR0913 - a move names all that it rests on
         actor: Who moves it.
         reason: Why, for the audit log.
         signer: Signs the projection; without it readers refuse it where the version says that it is signed.
+        manifest_sha256: Digest of the manifest that was looked at; empty to take what has the number.
 
     Returns:
         The alias after the move.
 
     Raises:
         ReleaseError: The version's folder is gone, or the version was retired.
-        ConfigurationError: There is no such version.
+        ConfigurationError: There is no such version, or it is another one than was looked at.
         ConcurrentRelease: Somebody else moved the alias first; nothing was changed.
     """
     _check_alias(name, alias)
@@ -182,6 +184,7 @@ def activate(  # noqa: PLR0913 - a move names all that it rests on
     with catalog.transaction() as tx:
         audit.lock(tx)  # before the state is read: nobody retires the version between that and the move
         record = versions.get(tx, name, number)
+        versions.require_shown(tx, name, number, manifest_sha256)
         if record is not None and record.state == "retired":
             raise ReleaseError(f"{name} {layout.version_name(number)} was retired. Choose a version that is kept.")
         state = versions.move_alias(

@@ -103,7 +103,9 @@ def missing_words(version: VersionRecord, alias: str, found: Standing) -> str:
     )
 
 
-def approve(runtime: Runtime, name: str, number: int, *, by: str, reason: str) -> VersionRecord:
+def approve(
+    runtime: Runtime, name: str, number: int, *, by: str, reason: str, manifest_sha256: str = ""
+) -> VersionRecord:
     """Writes a person's approval of a version, having checked every byte of the version.
 
     Args:
@@ -112,37 +114,41 @@ def approve(runtime: Runtime, name: str, number: int, *, by: str, reason: str) -
         number: The version.
         by: Who approves.
         reason: Why.
+        manifest_sha256: Digest of the manifest that they looked at; empty to approve what has the number.
 
     Returns:
         The version.
 
     Raises:
-        ConfigurationError: No name or reason, no such version, the builder, no approver, or approved already.
+        ConfigurationError: No name or reason, no such version or another one than was looked at, the builder, no
+            approver, or approved already.
         IntegrityError: The version is not what its signature says, or the key may not speak for this person.
     """
     by, reason = " ".join(by.split()), reason.strip()
     if not by or not reason:
         raise ConfigurationError("an approval needs a name and a reason: --by NAME --reason '...'.")
     with runtime.catalog.reading() as tx:
-        version = versions.require(tx, name, number)
+        version = versions.require_shown(tx, name, number, manifest_sha256)
     trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     verify_version(runtime.store, name, number, trust)
     _require_may(runtime, version, by)
     signer = load_signer(runtime.settings.signing_key)
     _require_own_key(trust, str(signer.public_key.keyid), by)
     at = utc_now()
-    path = write_approval(
-        runtime.store,
-        signer,
-        name=name,
-        number=number,
-        manifest_sha256=version.manifest_sha256,
-        by=by,
-        reason=reason,
-        at=at,
-    )
-    detail = {"by": by, "reason": reason, "manifest_sha256": version.manifest_sha256, "statement": path}
     with runtime.catalog.transaction() as tx:
+        audit.lock(tx)  # of two approvals of one person the second finds the first; nobody puts another version here
+        versions.require_shown(tx, name, number, version.manifest_sha256)
+        path = write_approval(
+            runtime.store,
+            signer,
+            name=name,
+            number=number,
+            manifest_sha256=version.manifest_sha256,
+            by=by,
+            reason=reason,
+            at=at,
+        )
+        detail = {"by": by, "reason": reason, "manifest_sha256": version.manifest_sha256, "statement": path}
         subject = f"{name}@{layout.version_name(number)}"
         audit.append(tx, actor=runtime.settings.actor, action="version.approve", subject=subject, detail=detail, at=at)
     return version

@@ -141,11 +141,29 @@ def _claim(runtime: Runtime, manifest: Manifest, digest: str) -> None:
         versions.add(tx, releases.version_record(manifest, digest))
 
 
-def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str) -> VersionRecord:
+def move_alias(
+    runtime: Runtime,
+    name: str,
+    alias: str,
+    number: int,
+    reason: str,
+    *,
+    manifest_sha256: str = "",
+    generation: int | None = None,
+) -> VersionRecord:
     """Points an alias to a version that is there, after checking it (`index.verify.verify_quickly`).
 
+    Args:
+        runtime: The project.
+        name: The index.
+        alias: The alias.
+        number: The version.
+        reason: Why, for the audit log.
+        manifest_sha256: Digest of the manifest that a person looked at; empty to take what has the number.
+        generation: Moves of the alias that they saw, 0 where there was none; None to move it from wherever it is.
+
     Raises:
-        ConfigurationError: There is no such version.
+        ConfigurationError: There is no such version, or it is another one than was looked at.
         IntegrityError: The version is not what its signature says.
         ApprovalMissing: The alias never served it, and not enough persons have approved it.
         ConcurrentRelease: Somebody else moved the alias meanwhile.
@@ -162,10 +180,11 @@ def move_alias(runtime: Runtime, name: str, alias: str, number: int, reason: str
         name,
         alias,
         number,
-        expected_generation=state.generation if state else None,
+        expected_generation=(state.generation if state else None) if generation is None else generation or None,
         actor=runtime.settings.actor,
         reason=reason,
         signer=load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys),
+        manifest_sha256=manifest_sha256,
     )
     if known is not None:
         arrived(runtime, known, alias)

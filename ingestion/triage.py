@@ -19,6 +19,7 @@ from corpus.catalog.records import DocumentState, OverrideRecord, VoteRecord
 from corpus.errors import ConfigurationError
 from corpus.types import Outcome, utc_now
 from ingestion.runtime import Runtime
+from ingestion.shown import alone, require_standing
 from ingestion.splitting.cut import STALE, Cut, cut_in
 
 _NOT_HELD = {
@@ -73,7 +74,14 @@ class _Wish:
 
 
 def release_held(
-    runtime: Runtime, contract: str, doc_ids: Sequence[str], *, reason: str, actor: str, seen: str = ""
+    runtime: Runtime,
+    contract: str,
+    doc_ids: Sequence[str],
+    *,
+    reason: str,
+    actor: str,
+    seen: str = "",
+    standing: str | None = None,
 ) -> tuple[Settlement, ...]:
     """Lets quarantined documents in with the next ingest; all of them or, where one is wrong, none.
 
@@ -87,19 +95,28 @@ def release_held(
         reason: Why, in a person's words.
         actor: Who.
         seen: First characters of the digest of the bytes that were looked at; empty to trust that they are those.
+        standing: `ingestion.shown.standing_of` the decision that was shown; None to decide whatever stands.
 
     Raises:
-        ConfigurationError: A document is unknown, not held or no longer what was seen, or reason or name are
-            missing.
+        ConfigurationError: A document is unknown, not held or no longer what was seen, another decision stands than
+            was shown, or reason or name are missing.
     """
     wish = _wish(runtime, contract, Outcome.ACCEPT, reason, actor)
     with runtime.catalog.transaction() as tx:
+        alone(tx)
         states = [_held(tx, contract, doc_id, seen) for doc_id in dict.fromkeys(doc_ids)]
-        return tuple(_settle(tx, wish, state) for state in states)
+        return tuple(_settle(tx, wish, state, standing) for state in states)
 
 
 def reject_held(
-    runtime: Runtime, contract: str, doc_ids: Sequence[str], *, reason: str, actor: str, seen: str = ""
+    runtime: Runtime,
+    contract: str,
+    doc_ids: Sequence[str],
+    *,
+    reason: str,
+    actor: str,
+    seen: str = "",
+    standing: str | None = None,
 ) -> tuple[Settlement, ...]:
     """Keeps documents out until their bytes change; what is in the index leaves it with the next ingest.
 
@@ -110,22 +127,32 @@ def reject_held(
         reason: Why, in a person's words.
         actor: Who.
         seen: First characters of the digest of the bytes that were looked at; empty to trust that they are those.
+        standing: `ingestion.shown.standing_of` the decision that was shown; None to decide whatever stands.
 
     Raises:
-        ConfigurationError: A document is unknown, in no state to be rejected or no longer what was seen, or reason
-            or name are missing.
+        ConfigurationError: A document is unknown, in no state to be rejected or no longer what was seen, another
+            decision stands than was shown, or reason or name are missing.
     """
     wish = _wish(runtime, contract, Outcome.REJECT, reason, actor)
     with runtime.catalog.transaction() as tx:
+        alone(tx)
         states = [_known(tx, contract, doc_id, seen) for doc_id in dict.fromkeys(doc_ids)]
         for state in states:
             if state.state not in ("quarantined", "active"):
                 raise _refused(contract, state, "neither quarantined nor in the index", "rejected")
-        return tuple(_settle(tx, wish, state) for state in states)
+        return tuple(_settle(tx, wish, state, standing) for state in states)
 
 
 def settle_cut(
-    runtime: Runtime, contract: str, looked: DocumentState, cut: Cut, *, reason: str, actor: str, seen: str = ""
+    runtime: Runtime,
+    contract: str,
+    looked: DocumentState,
+    cut: Cut,
+    *,
+    reason: str,
+    actor: str,
+    seen: str = "",
+    standing: str | None = None,
 ) -> Settlement:
     """Keeps some parts of a document with the next ingest; see `ingestion.splitting.deciding.split_held`.
 
@@ -137,17 +164,19 @@ def settle_cut(
         reason: Why, in a person's words.
         actor: Who.
         seen: First characters of the digest of the bytes that were looked at; empty to trust that they are those.
+        standing: `ingestion.shown.standing_of` the decision that was shown; None to decide whatever stands.
 
     Raises:
-        ConfigurationError: The document is in no state to be split or no longer what was seen, or reason or name
-            are missing.
+        ConfigurationError: The document is in no state to be split or no longer what was seen, another decision
+            stands than was shown, or reason or name are missing.
     """
     wish = replace(_wish(runtime, contract, f"{decisions.SPLIT}:{cut.digest}", reason, actor), cut=cut)
     with runtime.catalog.transaction() as tx:
+        alone(tx)
         state = _known(tx, contract, looked.doc_id, seen or looked.judged_sha256)
         if state.state not in ("quarantined", "active") and not _rejected_by_hand(tx, contract, state):
             raise _refused(contract, state, "neither quarantined nor in the index", "split")
-        return _settle(tx, wish, state)
+        return _settle(tx, wish, state, standing)
 
 
 def acknowledge(
@@ -175,6 +204,7 @@ def acknowledge(
     """
     wish = _wish(runtime, contract, votes.REVIEWED, reason, actor)
     with runtime.catalog.transaction() as tx:
+        alone(tx)
         states = [_known(tx, contract, doc_id, seen.get(doc_id, "")) for doc_id in dict.fromkeys(doc_ids)]
         for state in states:
             if state.state != "active":
@@ -201,7 +231,8 @@ def _wish(runtime: Runtime, contract: str, outcome: str, reason: str, actor: str
     )
 
 
-def _settle(tx: Session, wish: _Wish, state: DocumentState) -> Settlement:
+def _settle(tx: Session, wish: _Wish, state: DocumentState, standing: str | None) -> Settlement:
+    require_standing(tx, wish.contract, state, standing)
     cast = votes.cast(tx, _vote(wish, state)) if wish.persons > 1 else ()
     agreed = votes.agreeing(cast, wish.outcome)
     settled = wish.persons <= 1 or len(agreed) >= wish.persons

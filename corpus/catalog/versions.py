@@ -201,6 +201,27 @@ def require(tx: Session, name: str, number: int) -> VersionRecord:
     return version
 
 
+def require_shown(tx: Session, name: str, number: int, manifest_sha256: str) -> VersionRecord:
+    """Returns a version, if it is the one that somebody looked at.
+
+    Args:
+        tx: The transaction.
+        name: The index.
+        number: The version.
+        manifest_sha256: Digest of the manifest that was looked at; empty to take what has the number.
+
+    Raises:
+        ConfigurationError: There is none of that number, or it is another one by now: the catalog was restored, say.
+    """
+    version = require(tx, name, number)
+    if manifest_sha256 and version.manifest_sha256 != manifest_sha256:
+        raise ConfigurationError(
+            f"v{number:06d} of {name!r} is not the version that was looked at: its manifest has the digest "
+            f"{version.manifest_sha256[:12]}, not {manifest_sha256[:12]}. Nothing was done; look again."
+        )
+    return version
+
+
 def served(tx: Session, name: str, alias: str) -> tuple[int, ...]:
     """Returns the versions that an alias was pointed to, in the order of the moves, as the audit log has them.
 

@@ -119,6 +119,7 @@ def split_held(
     reason: str,
     actor: str,
     seen: str = "",
+    standing: str | None = None,
 ) -> triage.Settlement:
     """Keeps some parts of a document; the next ingest takes them in where they break no rule that holds documents.
 
@@ -133,10 +134,12 @@ def split_held(
         reason: Why, in a person's words.
         actor: Who.
         seen: First characters of the digest of the bytes that were looked at; empty to trust that they are those.
+        standing: `ingestion.shown.standing_of` the decision that was shown; None to decide whatever stands.
 
     Raises:
         ConfigurationError: The document is unknown, in no state to be split or no longer what was seen; the parts are
-            not its text, or nothing of it is kept; or reason or name are missing.
+            not its text, or nothing of it is kept; another decision stands than was shown; or reason or name are
+            missing.
         IntegrityError: No segment holds it.
     """
     whole = whole_of(runtime, contract, doc_id)
@@ -148,7 +151,9 @@ def split_held(
     cut = cut_of(whole.text, wanted.spans, wanted.kept)
     if not cut.dropped and whole.cut is None:
         raise ConfigurationError(f"every part of {doc_id!r} is kept, so nothing is split. To let it in, release it.")
-    return triage.settle_cut(runtime, contract, whole.state, cut, reason=reason, actor=actor, seen=seen)
+    return triage.settle_cut(
+        runtime, contract, whole.state, cut, reason=reason, actor=actor, seen=seen, standing=standing
+    )
 
 
 def _fitting(whole: Whole) -> Cut | None:

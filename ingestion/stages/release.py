@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from contracts.model import Contract
 from corpus import batches, logs
@@ -182,7 +182,16 @@ def _require_reason(reason: str, *, force: bool) -> None:
 
 @observed("release", begins=True, ends=True)
 @adding
-def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reason: str) -> Receipt:
+def move(
+    runtime: Runtime,
+    contract_name: str,
+    alias: str,
+    version: int,
+    *,
+    reason: str,
+    manifest_sha256: str = "",
+    generation: int | None = None,
+) -> Receipt:
     """Points an alias to a version that is there: promote, or roll back.
 
     Args:
@@ -191,16 +200,19 @@ def move(runtime: Runtime, contract_name: str, alias: str, version: int, *, reas
         alias: The alias.
         version: Number of the version.
         reason: Why, for the audit log.
+        manifest_sha256: Digest of the manifest that a person looked at; empty to take what has the number.
+        generation: Moves of the alias that they saw, 0 where there was none; None to move it from wherever it is.
 
     Raises:
-        ConfigurationError: There is no such version.
+        ConfigurationError: There is no such version, or it is another one than was looked at.
         IntegrityError: The version is not what its signature says.
         ApprovalMissing: The alias never served it, and not enough persons have approved it.
         ConcurrentRelease: Somebody else moved the alias meanwhile.
     """
     from ingestion.publish import move_alias  # noqa: PLC0415 - faiss, as above
 
-    record = move_alias(runtime, contract_name, alias, version, reason)
+    seen: dict[str, Any] = {"manifest_sha256": manifest_sha256, "generation": generation}
+    record = move_alias(runtime, contract_name, alias, version, reason, **seen)
     return Receipt(
         stage="move",
         contract=contract_name,

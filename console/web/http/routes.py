@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -38,6 +39,7 @@ def add_page(router: APIRouter, page: Page) -> None:
         f"{page.path}.json",
         _twin(page),
         methods=["GET"],
+        dependencies=[Depends(_known(page))],
         name=page.path.strip("/"),
         summary=page.title,
         description=inspect.getdoc(page.model),
@@ -119,9 +121,20 @@ def _first(request: Request) -> Response:
     return RedirectResponse(link_of(request)("/corpus"), status_code=303)
 
 
+def _known(page: Page) -> Callable[[Request], Awaitable[None]]:
+    """Refuses strangers and names that a query does not have, before FastAPI says which names are missing."""
+
+    async def look(request: Request) -> None:
+        require_person(request)
+        require_fields(page, request.query_params)
+
+    return look
+
+
 def _html(page: Page) -> Endpoint:
     def endpoint(request: Request) -> Response:
         person = require_person(request)
+        require_fields(page, request.query_params)
         query = asked(page.query, dict(request.query_params))
         require_right(request, "read", query)
         view = page.load(_visit(request, person), query)
@@ -140,7 +153,6 @@ def _twin(page: Page) -> Endpoint:
         person = require_person(request)
         _require_text(request.query_params.values())
         require_right(request, "read", query)
-        require_fields(page, request.query_params)
         view = page.load(_visit(request, person), query)
         return Response(view.model_dump_json(indent=2), media_type="application/json")
 
@@ -165,6 +177,7 @@ def _asked_by_form(page: Page) -> Callable[[Request], Awaitable[Response]]:
         sealed = fields.pop("csrf", "")
         if person.session:  # a program shows its token on purpose; a browser sends its cookie whoever made the form
             forms.require_ours(request, request.app.state.access, person, sealed)
+        require_fields(page, (*request.query_params, *fields))
         query = asked(page.query, {**request.query_params, **fields})
         require_right(request, "read", query)
         view = await run_in_threadpool(page.load, _visit(request, person), query)
@@ -215,15 +228,20 @@ def _fitting(action: Action, fields: dict[str, str], back: str) -> Form:
 
 
 def require_fields(page: Page, names: Iterable[str]) -> None:
-    """Refuses names that a query does not have: a program that mistypes one must not get another contract's twin.
+    """Refuses names that a query does not have: who mistypes one must not get another page than they asked for.
+
+    Nothing is let pass: the console links to itself only, and no tool adds names to its addresses.
 
     Raises:
-        Refused: The message holds the names that there are.
+        Refused: The message holds the names that there are, and the nearest first.
     """
     wrong = next((name for name in names if name not in page.takes), None)
-    if wrong is not None:
-        takes = f"takes {', '.join(page.takes)}" if page.takes else "takes nothing"
-        raise Refused(400, "This cannot be asked", f"unknown query {wrong!r}. This page {takes}.")
+    if wrong is None:
+        return
+    near = difflib.get_close_matches(wrong, page.takes, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    takes = f"takes {', '.join(page.takes)}" if page.takes else "takes nothing"
+    raise Refused(400, "This cannot be asked", f"unknown query {wrong!r}.{hint} This page {takes}.")
 
 
 def asked(model: type[BaseModel], values: dict[str, str]) -> Any:

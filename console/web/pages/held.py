@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from console.web.drawings.marked import Mark, Run, marks_of, runs_of
-from console.web.http.failures import Missing, Refused
+from console.web.http.failures import Missing
 from console.web.page import Action, Done, Form, Line, OfContract, Page, View, Visit
 from console.web.pages.quarantine import Reason, reasons_of, waits_of, wanted_of
 from console.web.views.gathering import contract_of, require_source
@@ -31,6 +31,7 @@ from corpus.naming import require_known
 from corpus.types import BlockKind
 from ingestion import triage
 from ingestion.runtime import Runtime
+from ingestion.shown import standing_of
 from ingestion.splitting.cut import cut_in
 
 _MOST_TRAIL = 30
@@ -306,42 +307,19 @@ class Decision(Form):
     standing: str = Field(default="", max_length=200)
 
 
-def standing_of(override: OverrideRecord | None) -> str:
-    """Returns what names a standing decision, so that a form can say which one its page showed; empty for none."""
-    return f"{override.outcome} {override.at.isoformat()}" if override else ""
-
-
-def require_standing(visit: Visit, contract: str, doc_id: str, sha256: str, standing: str) -> None:
-    """Refuses a form whose page was loaded before somebody else decided about the same bytes.
-
-    Bytes that changed are not its business: `ingestion` refuses those.
-
-    Raises:
-        Refused: There is another decision than the page showed.
-    """
-    with visit.runtime.catalog.reading() as tx:
-        state = state_of(visit.runtime, tx, contract, doc_id)
-        override = queue.override_of(tx, contract, state)
-    if state.judged_sha256 != sha256 or standing_of(override) == standing:
-        return
-    now = f"{override.actor} decided to {wanted_of(override.outcome)} it" if override else "a decision was taken back"
-    words = f"Since this page was loaded, {now}. Nothing was done. Look at it again before you decide."
-    raise Refused(409, "Somebody decided meanwhile", words)
-
-
 def _release(visit: Visit, form: Decision) -> Done:
-    require_standing(visit, form.contract, form.id, form.sha256, form.standing)
     settled = triage.release_held(
-        visit.runtime, form.contract, [form.id], reason=form.reason, actor=visit.person.name, seen=form.sha256
-    )
+        visit.runtime, form.contract, [form.id], reason=form.reason, actor=visit.person.name, seen=form.sha256,
+        standing=form.standing,
+    )  # fmt: skip
     return _done(form, settled, "released", "It enters the index with the next ingest.")
 
 
 def _reject(visit: Visit, form: Decision) -> Done:
-    require_standing(visit, form.contract, form.id, form.sha256, form.standing)
     settled = triage.reject_held(
-        visit.runtime, form.contract, [form.id], reason=form.reason, actor=visit.person.name, seen=form.sha256
-    )
+        visit.runtime, form.contract, [form.id], reason=form.reason, actor=visit.person.name, seen=form.sha256,
+        standing=form.standing,
+    )  # fmt: skip
     return _done(
         form, settled, "rejected", "It stays out until its bytes change, or leaves the index at the next ingest."
     )

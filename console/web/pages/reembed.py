@@ -261,13 +261,17 @@ class Approve(Form):
     """An approval of the version that a re-embed led to."""
 
     contract: Line
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=999_999_999)
+    sha256: Line
 
 
 def _approve(visit: Visit, form: Approve) -> Done:
     from ingestion.approving import approve  # noqa: PLC0415 - brings the signing library
 
-    approve(visit.acting, form.contract, form.version, by=visit.person.name, reason=form.reason)
+    approve(
+        visit.acting, form.contract, form.version, by=visit.person.name, reason=form.reason,
+        manifest_sha256=form.sha256,
+    )  # fmt: skip
     return _done(form.contract, f"Version {form.version} has your approval, signed by this project's key.", "good")
 
 

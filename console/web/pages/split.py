@@ -11,11 +11,12 @@ from pydantic import ConfigDict, Field
 from console.web.drawings.marked import Mark, Run, excerpt_of, marks_of
 from console.web.page import Action, Done, Form, Line, Page, View, Visit
 from console.web.pages.held import Asked as OfDocument
-from console.web.pages.held import Voted, require_standing, standing_of, state_of, vote_kept, voted
+from console.web.pages.held import Voted, state_of, vote_kept, voted
 from console.web.views.gathering import contract_of
 from corpus.catalog import queue, votes
 from corpus.errors import ConfigurationError, IntegrityError
 from corpus.types import Span
+from ingestion.shown import standing_of
 from ingestion.triage import Settlement
 
 MOST_PARTS = 150
@@ -159,7 +160,6 @@ class Split(Form):
 def _split(visit: Visit, form: Split) -> Done:
     from ingestion.splitting.deciding import Wanted, split_held  # noqa: PLC0415 - brings the parsers
 
-    require_standing(visit, form.contract, form.id, form.sha256, form.standing)
     cuts = [0, *_offsets(form.places), form.size]
     spans = tuple(Span(start=start, end=end) for start, end in itertools.pairwise(cuts))
     wanted = Wanted(spans=spans, kept=form.kept(), text_sha256=form.text_sha256)
@@ -171,6 +171,7 @@ def _split(visit: Visit, form: Split) -> Done:
         reason=form.reason,
         actor=visit.person.name,
         seen=form.sha256,
+        standing=form.standing,
     )
     return _done(form, settled)
 

@@ -104,6 +104,7 @@ class Side(View):
     """One of two versions."""
 
     version: int
+    sha256: str = Field(description="Digest of its manifest: what an approval holds for.")
     model: str
     state: str
     created_at: datetime
@@ -268,6 +269,7 @@ def side_of(version: VersionRecord, golden: EvaluationRecord | None) -> Side:
     manifest = version.manifest
     return Side(
         version=version.number,
+        sha256=version.manifest_sha256,
         model=model_of(version),
         state=version.state,
         created_at=version.created_at,

@@ -1,6 +1,7 @@
 """What a person does about a version: release it, go back to it, approve it, protect it. Each ends in `ingestion`.
 
-An order holds for what the page showed: another manifest under the number, or an alias that moved since, refuses it.
+An order holds for what the page showed: another manifest under the number, or an alias that moved since, refuses it,
+in the transaction that would write.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def _moved(visit: Visit, form: Move, *, back: bool) -> int | None:
     """Points `live` to a version; returns what it pointed to before."""
     from ingestion.stages import release as stage  # noqa: PLC0415 - brings the engines
 
-    _require_seen(visit, form)
     with visit.runtime.catalog.reading() as tx:
+        versions.require_shown(tx, form.contract, form.number, form.sha256)
         state = versions.alias(tx, form.contract, LIVE)
         served = versions.served(tx, form.contract, LIVE)
     if (state.generation if state else 0) != form.generation:
@@ -61,16 +62,20 @@ def _moved(visit: Visit, form: Move, *, back: bool) -> int | None:
         raise ConfigurationError(
             f"v{form.number:06d} never served, so there is no going back to it: release it. Nothing was done."
         )
-    stage.move(visit.acting, form.contract, LIVE, form.number, reason=form.reason)
+    stage.move(
+        visit.acting, form.contract, LIVE, form.number, reason=form.reason, manifest_sha256=form.sha256,
+        generation=form.generation,
+    )  # fmt: skip
     return state.number if state else None
 
 
 def _approve(visit: Visit, form: About) -> Done:
     from ingestion import approving  # noqa: PLC0415 - with the signing library
 
-    _require_seen(visit, form)
     runtime = visit.acting
-    version = approving.approve(runtime, form.contract, form.number, by=visit.person.name, reason=form.reason)
+    version = approving.approve(
+        runtime, form.contract, form.number, by=visit.person.name, reason=form.reason, manifest_sha256=form.sha256
+    )
     missing = approving.standing_of(runtime, version, LIVE).missing
     if not missing:
         return _done(form, f"You approved v{form.number:06d}. Nobody else has to: it may be released.")
@@ -81,26 +86,15 @@ def _approve(visit: Visit, form: About) -> Done:
 def _hold(visit: Visit, form: About) -> Done:
     from ingestion import holding  # noqa: PLC0415 - where it is used
 
-    _require_seen(visit, form)
-    holding.hold(visit.acting, form.contract, form.number, reason=form.reason)
+    holding.hold(visit.acting, form.contract, form.number, reason=form.reason, manifest_sha256=form.sha256)
     return _done(form, f"v{form.number:06d} is protected: retention does not remove it.")
 
 
 def _unhold(visit: Visit, form: About) -> Done:
     from ingestion import holding  # noqa: PLC0415 - where it is used
 
-    _require_seen(visit, form)
-    holding.unhold(visit.acting, form.contract, form.number, reason=form.reason)
+    holding.unhold(visit.acting, form.contract, form.number, reason=form.reason, manifest_sha256=form.sha256)
     return _done(form, f"v{form.number:06d} is protected no more: retention may remove it.")
-
-
-def _require_seen(visit: Visit, form: About) -> None:
-    with visit.runtime.catalog.reading() as tx:
-        record = versions.require(tx, form.contract, form.number)
-    if record.manifest_sha256 != form.sha256:
-        raise ConfigurationError(
-            f"v{form.number:06d} is not the version that this page showed. Nothing was done; look again."
-        )
 
 
 def _done(form: About, words: str, *, notice: bool = False) -> Done:

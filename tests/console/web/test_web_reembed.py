@@ -269,6 +269,8 @@ def _approve(story: Any, number: int) -> None:
     _says(browser, "somebody else has to approve it")
     page = ute.get("/reembed", params={"contract": "handbook"}).text
     form = {"contract": "handbook", "version": str(number), "reason": "read the comparison", "csrf": _csrf(page)}
+    form["sha256"] = twin()["compared"]["after"]["sha256"]
+    assert f'name="sha256" value="{form["sha256"]}"' in page
     ute.post("/reembed/approve", data=form, headers={"origin": own.url})
     found = twin()
     assert found["compared"]["approvals"]["by"] == ["Ute"]

@@ -24,7 +24,7 @@ from console.web.app import create_app
 from console.web.http.access import TokenAccess
 from console.web.page import WHY
 from console.web.views.refused import refused_of
-from corpus.catalog import audit, documents, reembeds
+from corpus.catalog import audit, documents, reembeds, versions
 from corpus.catalog.erasures import ERASE
 from corpus.catalog.tables import Base
 from corpus.settings import load_settings
@@ -51,7 +51,7 @@ class Desk:
     runtime: Runtime
     mara: TestClient
     ines: TestClient
-    folder: Path
+    project: Any
 
     def hidden(self, path: str, holding: str, query: Fields) -> Fields:
         """The hidden fields of the form of a page that is sent to `holding`."""
@@ -95,7 +95,7 @@ def _open(home: Any, folder: Path) -> Iterator[Desk]:
     mara, ines = (TestClient(app, follow_redirects=False) for _ in range(2))
     for client, name in ((mara, "Mara"), (ines, "Ines")):
         assert client.post("/sign-in", data={"name": name, "token": TOKEN}, headers=SITE).status_code == 303
-    yield Desk(runtime, mara, ines, folder)
+    yield Desk(runtime, mara, ines, type(home)(folder))
     runtime.catalog.close()
 
 
@@ -109,7 +109,7 @@ def desk(versions_home: Any, tmp_path: Path) -> Iterator[Desk]:
 def models(home: Any, questions: str, tmp_path: Path) -> Iterator[Desk]:
     """Of the project of one model, with golden questions."""
     for found in _open(home, tmp_path / "own"):
-        path = found.folder / "contracts" / "handbook.odcs.yaml"
+        path = found.project.folder / "contracts" / "handbook.odcs.yaml"
         path.write_text(questions + path.read_text("utf-8").replace("version: 1.0.0", "version: 1.1.0", 1), "utf-8")
         yield found
 
@@ -202,7 +202,7 @@ def test_every_route_that_takes_a_form_is_looked_at_here(desk: Desk) -> None:
     posts = {route.path for route in _routes(app) if "POST" in (route.methods or ())}
     assert posts == {path for path, _ in VERSIONS} | set(MODELS) | set(WITHOUT_REASON)
     own, before = desk.csrf(desk.mara), desk.state()
-    contract = (desk.folder / "contracts" / "handbook.odcs.yaml").read_text("utf-8")
+    contract = (desk.project.folder / "contracts" / "handbook.odcs.yaml").read_text("utf-8")
     for path in ("/change", "/change.json"):
         assert desk.send(path, HANDBOOK | {"yaml": contract, "csrf": "x"}).status_code == 403
         assert desk.send(path, HANDBOOK | {"yaml": contract, "csrf": own}).status_code == 200
@@ -260,9 +260,39 @@ def test_a_re_embed_leaves_who_started_stopped_gave_up_and_asked(models: Desk) -
     twin = _until(lambda: (found := models.mara.get("/reembed.json", params=HANDBOOK).json())["compared"] and found)
     _until(lambda: not _running(models))
     assert _told("/reembed/ask", _checked(models, "/reembed/ask", HANDBOOK)) == "golden.run"
-    approval = HANDBOOK | {"version": str(twin["compared"]["after"]["version"])}
+    after = twin["compared"]["after"]
+    approval = HANDBOOK | {"version": str(after["version"]), "sha256": after["sha256"]}
     entries, said = _checked(models, "/reembed/approve", approval, as_ines=True)
     assert [(entry.actor, entry.action) for entry in entries] == [("Ines", "version.approve")], said
+
+
+def test_an_approval_of_a_re_embed_is_of_the_version_that_was_shown(models: Desk) -> None:
+    """A home and its catalog are restored from a copy, and the next release takes the number again."""
+    project, home = models.project, Path(models.runtime.settings.home)
+    copy = home.with_name("copy")
+    front = "---\nversion: '3'\nlast_validated_date: 2026-02-01\n---\n"
+    models.runtime.catalog.close()
+    shutil.copytree(home, copy)
+
+    def released(words: str) -> str:
+        project.write("docs/gloves.md", f"{front}# Gloves\n\nGloves are sold in pairs. {words} is not replaced.\n")
+        assert project("ingest", "handbook")["figures"]["version"] == 4
+        with models.runtime.catalog.reading() as tx:
+            return versions.require(tx, "handbook", 4).manifest_sha256
+
+    shown = released("A lost one")
+    models.runtime.catalog.close()
+    shutil.rmtree(home)
+    shutil.copytree(copy, home)
+    there = released("A torn one")
+    form = HANDBOOK | {"version": "4", "reason": "read it", "csrf": models.csrf(models.ines)}
+    assert models.send("/reembed/approve", form, models.ines).status_code == 400, "it names no version by its digest"
+    said = models.said(models.send("/reembed/approve", form | {"sha256": shown}, models.ines), models.ines)
+    assert said.startswith("bad: v000004 of 'handbook' is not the version that was looked at")
+    assert _entries(models, "version.approve") == []
+    done = models.send("/reembed/approve", form | {"sha256": there}, models.ines)
+    assert "has your approval" in models.said(done, models.ines)
+    assert [entry.detail["manifest_sha256"] for entry in _entries(models, "version.approve")] == [there]
 
 
 def _running(desk: Desk) -> bool:
