@@ -6,39 +6,54 @@ What is drawn is one JSON document: the same that `--json` prints, and that the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from ingestion.lineage.gather import Lineage
-from provenance.lineage import Edge, Kind, Node, Relation
+from provenance.lineage import Edge, Kind, Loop, Node, Relation
 
 Json: TypeAlias = dict[str, Any]
+Sees: TypeAlias = Callable[[str], bool]
+"""Whether who asks may see a contract."""
+UNSEEN = "a document of a contract that you may not see"
 
 
-def drawn(found: Lineage, most: int) -> Json:
+def drawn(found: Lineage, most: int, sees: Sees = lambda _contract: True) -> Json:
     """Returns what is drawn of a lineage.
 
     Args:
         found: What was gathered; it has one root.
         most: Generations drawn; what lies behind is counted.
+        sees: Whether who looks may see a contract. A document of another is drawn without its name and its facts, and
+            what only it leads to is left out.
 
     Returns:
         `root`; `depth` (`value`, `known`, `words`); `nodes`, each with `id`, `kind`, `name`, `depth` and its facts, and
         `distance` from the root in answers; `edges`, each with `from`, `to` and what the line says; `loops`, each a
-        list of names; `hidden`, the number of nodes behind the last generation; `cut`.
+        list of names; `hidden`, the number of nodes behind the last generation; `unseen`, that of documents without a
+        name; `cut`.
     """
     [root] = found.roots
-    lines = list(_lines(found))
+    lines = [(a, b, said) for a, b, said in _lines(found) if not _unseen(a, sees)]
     distance = _distances(root, lines)
     near = {node for node, steps in distance.items() if steps <= most}
+    unseen = {node: f"unseen:{number}" for number, node in enumerate(sorted(n for n in near if _unseen(n, sees)), 1)}
     depth = found.depths[root]
     return {
         "root": _id(root),
         "depth": {"value": depth.value, "known": depth.known, "words": depth.words},
-        "nodes": [_node(found, node, distance[node]) for node in sorted(near, key=lambda n: (distance[n], n))],
-        "edges": [_edge(a, b, said) for a, b, said in lines if a in near and b in near],
-        "loops": [[node.name for node in loop.path] for loop in found.loops],
+        "nodes": [
+            _unnamed(unseen[node], distance[node]) if node in unseen else _node(found, node, distance[node], sees)
+            for node in sorted(near, key=lambda n: (distance[n], n))
+        ],
+        "edges": [
+            _edge(a, b, said | ({"of_answers": []} if b in unseen else {}), unseen)
+            for a, b, said in lines
+            if a in near and b in near
+        ],
+        "loops": [_way(loop, sees) for loop in found.loops if not _unseen(loop.document, sees)],
         "hidden": len(distance.keys() - near),
+        "unseen": len(unseen),
         "cut": found.cut,
     }
 
@@ -93,9 +108,30 @@ def _distances(root: Node, lines: list[tuple[Node, Node, Json]]) -> dict[Node, i
     return found
 
 
-def _node(found: Lineage, node: Node, distance: int) -> Json:
+def _unseen(node: Node, sees: Sees) -> bool:
+    return node.kind in (Kind.REVISION, Kind.DOCUMENT) and not sees(node.document.partition("/")[0])
+
+
+def _way(loop: Loop, sees: Sees) -> list[str]:
+    """Returns the names on a loop's way; an answer between two documents that may not be seen has none either."""
+    path = loop.path
+    dark = [_unseen(node, sees) for node in path]
+    names = []
+    for place, node in enumerate(path):
+        alone = node.kind is Kind.ANSWER and dark[place - 1] and dark[(place + 1) % len(path)]
+        names.append("an answer" if alone else UNSEEN if dark[place] else node.name)
+    return names
+
+
+def _unnamed(node_id: str, distance: int) -> Json:
+    return {"id": node_id, "kind": "unseen", "name": UNSEEN, "depth": "unknown", "distance": distance}
+
+
+def _node(found: Lineage, node: Node, distance: int, sees: Sees) -> Json:
     depth = found.depths.get(node)
     facts = dict(found.graph.nodes.get(node, {}))
+    if facts.get("index_version") and not sees(str(facts["index_version"]).partition("/")[0]):
+        del facts["index_version"]
     known = {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in facts.items()}
     return {
         "id": _id(node),
@@ -107,8 +143,8 @@ def _node(found: Lineage, node: Node, distance: int) -> Json:
     }
 
 
-def _edge(a: Node, b: Node, said: Json) -> Json:
-    return {"from": _id(a), "to": _id(b), **said}
+def _edge(a: Node, b: Node, said: Json, unseen: Mapping[Node, str]) -> Json:
+    return {"from": _id(a), "to": unseen.get(b) or _id(b), **said}
 
 
 def _id(node: Node) -> str:

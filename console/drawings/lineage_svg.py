@@ -109,7 +109,7 @@ def _mean(names: set[str], rank: Mapping[str, int]) -> float:
 
 def _box(node: Json, corner: tuple[int, int], inside: set[str]) -> str:
     x, y = corner
-    kind = {"answer": " answer", "unknown": " unknown"}.get(node["kind"], "")
+    kind = {"answer": " answer", "unknown": " unknown", "unseen": " unknown"}.get(node["kind"], "")
     looped = " in-loop" if node["name"] in inside or _document(node) in inside else ""
     first, second = (escape(_cut(text)) for text in labels(node))
     return (

@@ -37,6 +37,8 @@ def labels(node: Json) -> list[str]:
     """Returns the two lines that a box holds."""
     if node["kind"] == "unknown":
         return ["not known", "stands nowhere here"]
+    if node["kind"] == "unseen":
+        return ["a document", "of a contract you may not see"]
     second = f"depth {node['depth']}, {node.get('state', 'unknown')}"
     if node["kind"] == "answer":
         second = f"depth {node['depth']}, answer of {node.get('model') or node.get('system') or 'unknown'}"

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from console.web.http import entrance
 from console.web.http.access import Access
 from console.web.http.failures import Refused
+from console.web.http.nextsteps import person_of, steps_of
 from console.web.http.routes import SignInNeeded
 from console.web.http.templating import Pen, link_of
 from console.web.page import View
@@ -81,7 +82,7 @@ def _not_fitting(request: Request, error: Exception) -> Response:
 
 def _unrouted(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    known = {404: ("Not found", "There is no such page. Start from the corpus page."),
+    known = {404: ("Not found", "There is no such page. The address may be mistyped, or of an older release."),
              405: ("Not this way", "This address takes forms of its own page only.")}  # fmt: skip
     title, words = known.get(error.status_code, ("This did not work", str(error.detail)))
     return _answer(request, Problem(title=title, status=error.status_code, detail=words))
@@ -101,7 +102,10 @@ def _answer(request: Request, problem: Problem) -> Response:
         body = problem.model_dump_json(indent=2)
         return Response(body, status_code=problem.status, media_type="application/problem+json")
     pen: Pen = request.app.state.pen
-    return pen.bare(request, "problem.html", problem.status, view=problem)
+    person = person_of(request)
+    steps = steps_of(request, problem.status, person, pen.at(request))
+    opened = person if problem.status != 503 else None  # behind the menu nothing would open either
+    return pen.problem(request, problem, problem.status, opened, steps)
 
 
 def _wants_json(request: Request) -> bool:

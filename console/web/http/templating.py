@@ -35,6 +35,7 @@ class Pen:
     """
 
     def __init__(self, pages: Sequence[Page]) -> None:
+        self._pages = {page.path: page for page in pages}
         self._menu = tuple(page for page in pages if page.menu)
         self._templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"),
@@ -51,20 +52,43 @@ class Pen:
         """Writes one page."""
         link = link_of(request)
         query = dict(request.query_params)
-        return self._write(
-            request,
-            page.template,
-            200,
-            page=page,
-            view=view,
-            person=person,
-            said=said,
-            csrf=forms.seal(request.app.state.access, person),
-            signs_in=request.app.state.access.signs_in,
-            menu=self._menu,
-            query=query,
-            twin=link(f"{page.path}.json", **{name: query[name] for name in page.takes if name in query}),
-        )
+        twin = link(f"{page.path}.json", **{name: query[name] for name in page.takes if name in query})
+        framed = self._framed(request, person, page)
+        return self._write(request, page.template, 200, **framed, page=page, view=view, said=said, twin=twin)
+
+    def problem(
+        self, request: Request, view: View, status: int, person: Person | None, steps: Sequence[View]
+    ) -> HTMLResponse:
+        """Writes an error page: with the menu for somebody who is signed in, alone for others.
+
+        Args:
+            request: What failed.
+            view: What went wrong.
+            status: How it is answered.
+            person: Who is signed in on a project that is open; None for nobody.
+            steps: Where the page leads on.
+        """
+        if person is None or not self._menu:
+            return self.bare(request, "problem_alone.html", status, view=view, steps=steps)
+        framed = self._framed(request, person, self.at(request))
+        return self._write(request, "problem.html", status, **framed, view=view, steps=steps, said=None, twin="")
+
+    def at(self, request: Request) -> Page | None:
+        """Returns the page at the address that is asked for; None where there is none."""
+        prefix = str(request.scope.get("root_path", "")).rstrip("/")
+        return self._pages.get(request.url.path.removeprefix(prefix))
+
+    def _framed(self, request: Request, person: Person, page: Page | None) -> dict[str, Any]:
+        """Returns what the frame around a page is made of."""
+        access = request.app.state.access
+        return {
+            "person": person,
+            "csrf": forms.seal(access, person),
+            "signs_in": access.signs_in,
+            "menu": self._menu,
+            "here": (page.under or page.path) if page else "",
+            "query": dict(request.query_params),
+        }
 
     def bare(self, request: Request, template: str, status: int, **values: Any) -> HTMLResponse:
         """Writes a page for somebody who may not be signed in: an error, or the way in."""

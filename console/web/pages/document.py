@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field
@@ -110,6 +111,7 @@ class Lineage(View):
     depth: str = Field(description="Generation depth in words.")
     loops: list[list[str]] = Field(description="Ways on which it was made of what came of itself.")
     hidden: int = Field(description="Documents and answers behind the last generation drawn.")
+    unseen: int = Field(description="Documents of contracts that who asks may not see: drawn without a name.")
     graph: dict[str, Any] = Field(description="What is drawn, as `stemma lineage show --format json` prints it.")
 
 
@@ -183,7 +185,7 @@ def load(visit: Visit, query: Asked) -> Document:
         served=_served(presence, stage),
         looked=paging,
         unreadable=[f"v{item.number:06d}: {item.why}" for item in presence.unreadable if item.state != "retired"],
-        lineage=_lineage(runtime, name, state),
+        lineage=_lineage(visit, name, state),
         like=[like_of(record, state.doc_id, others) for record in related],
         can_erase=contract is not None,
     )
@@ -292,12 +294,15 @@ def _served(presence: Presence, stage: Callable[[int, str], Stage]) -> list[Serv
     return [told(held.record, str(held.document["revision_id"])) for held in reversed(presence.held)]
 
 
-def _lineage(runtime: Runtime, contract: str, state: DocumentState) -> Lineage | None:
-    found = drawn(lineage_of(runtime, contract, state.doc_id, state.revision_id), _GENERATIONS)
+def _lineage(visit: Visit, contract: str, state: DocumentState) -> Lineage | None:
+    gathered = lineage_of(visit.runtime, contract, state.doc_id, state.revision_id)
+    found = drawn(gathered, _GENERATIONS, lru_cache(maxsize=None)(visit.sees))
     if not found["edges"]:
         return None
     graph = {"contract": contract, "document": state.doc_id, **found}
-    return Lineage(depth=found["depth"]["words"], loops=found["loops"], hidden=found["hidden"], graph=graph)
+    return Lineage(
+        depth=found["depth"]["words"], loops=found["loops"], hidden=found["hidden"], unseen=found["unseen"], graph=graph
+    )
 
 
 class Erase(Form):

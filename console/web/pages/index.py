@@ -106,7 +106,7 @@ def load(visit: Visit, query: Asked) -> Index:
         contamination=contamination_series(measured),
         alarms=alarms_of(measured[-1]) if measured else [],
         golden=golden_series(evaluated),
-        checks=[check_of(record) for record in reversed(checks)],
+        checks=[check_of(record, visit.sees) for record in reversed(checks)],
     )
 
 

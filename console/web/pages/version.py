@@ -157,7 +157,7 @@ def load(visit: Visit, query: Asked) -> Version:
         golden=golden_of(runtime, contract, evaluated, query.page),
         contamination=contamination_series([measured] if measured else []),
         alarms=alarms_of(measured) if measured else [],
-        checks=[check_of(check) for check in reversed(checks)],
+        checks=[check_of(check, visit.sees) for check in reversed(checks)],
         sha256=record.manifest_sha256,
         can=_can(stage, served=served, held=held is not None, standing=standing),
         **inside_of(name, record.manifest, around.model(record.embedder_fingerprint)),

@@ -62,7 +62,7 @@ class Check(View):
     model: str
     fingerprint: str
     occasion: str = Field(description="`first`, `open`, `write` or `audit`.")
-    subject: str
+    subject: str = Field(description="What was about to be written, or the version that was audited.")
     passed: bool
     texts: int
     lowest: float = Field(description="Lowest cosine to the stored vectors.")
@@ -123,14 +123,15 @@ def golden_series(records: Sequence[EvaluationFigures]) -> list[Series]:
     return found
 
 
-def check_of(record: CanaryRecord) -> Check:
-    """Returns a check of canaries as pages show it."""
+def check_of(record: CanaryRecord, sees: Callable[[str], bool]) -> Check:
+    """Returns a check of canaries as pages show it; a model is shared, so an audit may be of an index of others."""
+    audited = record.subject.rpartition(" ")[0] if record.occasion == "audit" else ""
     return Check(
         at=record.checked_at,
         model=record.model,
         fingerprint=record.fingerprint,
         occasion=record.occasion,
-        subject=record.subject,
+        subject="an index that you may not see" if audited and not sees(audited) else record.subject,
         passed=record.passed,
         texts=record.texts,
         lowest=record.min_cosine,

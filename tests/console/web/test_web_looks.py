@@ -12,6 +12,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 PAGES = (
     "/sign-in?next=/corpus",
     "/nowhere",
+    "/held?contract=handbook&id=none.md",
     "/corpus",
     "/source?contract=handbook",
     "/source?contract=drafts",

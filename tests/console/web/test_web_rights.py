@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,13 @@ def test_a_page_of_a_contract_that_one_may_not_see_is_refused(limited: TestClien
         if page.posts:
             answer = limited.post(path, data={"contract": "handbook", "yaml": "kind: DataContract"})
             assert (answer.status_code, "You may not see" in answer.text) == (403, True), answer.text
+
+
+def test_a_refusal_leads_to_what_one_may_see_and_to_nothing_else(limited: TestClient) -> None:
+    for path in ("/corpus", "/contracts", "/source?contract=handbook"):
+        told = limited.get(path).text.partition("<main")[2]
+        assert re.findall(r'href="([^"]+)"', told.partition("</main>")[0]) == ["/source?contract=drafts"]
+        assert "inbox" not in told
 
 
 def test_what_one_may_see_is_shown(limited: TestClient) -> None:
