@@ -16,28 +16,23 @@ from typing import NoReturn
 import pytest
 
 
-def installed(folder: Path, requirements: tuple[str, ...], *, seconds: int, hint: str) -> Path:
-    """Returns the folder of programs of an environment with these requirements; pip's exit code says that it is whole.
+def installed(folder: Path, command: str, *, seconds: int, hint: str) -> Path:
+    """Returns the folder of programs of an environment that a command filled; its exit code says that it is whole.
 
     Args:
         folder: Where it is kept between sessions.
-        requirements: What pip installs.
+        command: What is typed into a new environment, such as `pip install pipx`.
         seconds: Longest time for one step.
         hint: What to do where it cannot be installed.
     """
-    done = folder / "done"
-    if not done.exists():
-        steps: tuple[tuple[str, ...], ...] = (
-            (sys.executable, "-m", "venv", "--clear", str(folder / "venv")),
-            (
-                *(str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "--quiet"),
-                *("--retries", "1", "--timeout", "20", *requirements),
-            ),
-        )
-        for step in steps:
-            _run(step, requirements[0], seconds, hint)
-        done.touch()
-    return folder / "venv" / "bin"
+    done, programs = folder / "done", folder / "venv" / "bin"
+    if not done.exists() or done.read_text("utf-8") != command:
+        path = os.pathsep.join((str(programs), os.environ["PATH"]))
+        hurried = {"PATH": path, "PIP_QUIET": "1", "PIP_RETRIES": "1", "PIP_TIMEOUT": "20"}
+        _run([sys.executable, "-m", "venv", "--clear", str(folder / "venv")], {}, command, seconds, hint)
+        _run(["bash", "-euc", command], hurried, command, seconds, hint)
+        done.write_text(command, "utf-8")
+    return programs
 
 
 def wheel(project: Path, into: Path) -> Path:
@@ -91,11 +86,12 @@ def unavailable(reason: str, hint: str) -> NoReturn:
     pytest.skip(f"{reason}. {hint}")
 
 
-def _run(step: tuple[str, ...], what: str, seconds: int, hint: str) -> None:
+def _run(step: list[str], variables: dict[str, str], what: str, seconds: int, hint: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     try:
-        ran = subprocess.run(step, capture_output=True, text=True, check=False, timeout=seconds)
+        ran = subprocess.run(step, env=kept | variables, capture_output=True, text=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
-        unavailable(f"{what} was not installed within {seconds} s", hint)
+        unavailable(f"not done within {seconds} s: {what}", hint)
     if ran.returncode != 0:
         last = (ran.stderr.strip().splitlines() or ["no reason given"])[-1]
-        unavailable(f"{what} cannot be installed: {last}", hint)
+        unavailable(f"this failed: {what}: {last}", hint)

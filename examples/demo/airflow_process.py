@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +120,7 @@ def lay_out(
     if preload:
         local_settings = REPOSITORY / "examples" / "airflow" / "airflow_local_settings.py"
         shutil.copyfile(local_settings, home / "config" / "airflow_local_settings.py")
-    port, log_port = _free_ports(2)
+    port, log_port = free_ports(2)
     site = AirflowSite(
         home=home.absolute(), project=project.absolute(), dags=(dags or REPOSITORY / "dags").absolute(),
         port=port, log_port=log_port, secret=token_urlsafe(64), slots=slots, preload=preload,
@@ -129,13 +129,48 @@ def lay_out(
     return site
 
 
+def start(
+    site: AirflowSite,
+    name: str,
+    command: list[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts a command of a site in a session of its own, with its output in the log of its name.
+
+    Args:
+        site: Whose log it is.
+        name: What it is called.
+        command: Its words.
+        environment: None takes that of the site.
+        folder: Where it works; None takes the home of the site.
+    """
+    with site.log_of(name).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command, env=environment or site.environment(), cwd=folder or site.home, stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+
+def start_components(site: AirflowSite) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Starts the components of a site one after the other; yields each with its name."""
+    for component in COMPONENTS:
+        yield component, start(site, component, [sys.executable, "-m", "airflow", component])
+
+
 @contextmanager
-def running(site: AirflowSite, *dag_ids: str) -> Iterator[AirflowApi]:
+def running(
+    site: AirflowSite,
+    *dag_ids: str,
+    starting: Callable[[AirflowSite], Iterator[tuple[str, subprocess.Popen[bytes]]]] = start_components,
+) -> Iterator[AirflowApi]:
     """Runs the components of a site for as long as the block lasts.
 
     Args:
         site: From `lay_out`.
         *dag_ids: DAGs that must be known, without import errors, before the block begins.
+        starting: Starts them, each as leader of a session.
 
     Yields:
         A client for the API server.
@@ -146,8 +181,7 @@ def running(site: AirflowSite, *dag_ids: str) -> Iterator[AirflowApi]:
     """
     processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
-        for component in COMPONENTS:
-            processes[component] = _start(site, component)
+        processes.update(starting(site))  # one by one: those before one that cannot start are stopped too
         api = AirflowApi(site.url)
         _await_ready(site, api, processes, frozenset(dag_ids))
         yield api
@@ -160,15 +194,6 @@ def task_errors(site: AirflowSite, dag_id: str, run_id: str) -> str:
     folder = site.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
     logs = sorted(folder.rglob("*.log"), key=lambda path: path.stat().st_mtime)
     return "\n".join(line for path in logs for line in _errors(path, path.parent.relative_to(folder)))
-
-
-def _start(site: AirflowSite, component: str) -> subprocess.Popen[bytes]:
-    with site.log_of(component).open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [sys.executable, "-m", "airflow", component],
-            env=site.environment(), cwd=site.home, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
 
 
 def _await_ready(
@@ -252,7 +277,8 @@ def _tail(path: Path, lines: int = 30) -> str:
     return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-lines:]) if path.is_file() else ""
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Returns ports of this machine that nobody listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
         return [listener.getsockname()[1] for listener in sockets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ pytest.importorskip("airflow", reason="apache-airflow is not installed (pip inst
 
 from airflow_api import FINISHED, AirflowApi
 from airflow_process import AirflowSite, lay_out, running, task_errors
+from docs.pages import page
 from laws.handbook import DEFAULTS, NAME, Project
 
 from contracts.scaffold import new_contract
@@ -19,7 +21,7 @@ from contracts.scaffold import new_contract
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 INGEST, RELEASE = f"corpus_ingest__{NAME}", f"corpus_release__{NAME}"
-FROM, TO, DAYS = "2026-11-01", "2026-11-04", 3  # TO is midnight, before the schedule of that day
+DAYS = 3  # from the first to the midnight before the fourth's, as the page has them
 DOCUMENTS = 3
 
 
@@ -30,15 +32,17 @@ class Place:
     site: AirflowSite
     project: Project
 
-    def backfill(self, *more: str) -> list[dict[str, Any]]:
-        """Runs a backfill to its end; returns what each of its runs settled, oldest first.
+    def backfill(self) -> list[dict[str, Any]]:
+        """Types the backfill of the page, and waits for its end; returns what each run settled, oldest first.
 
         It is created while no scheduler runs: on SQLite one of two that write at once is refused.
         """
-        self.site.run(
-            "backfill", "create", "--dag-id", INGEST, "--from-date", FROM, "--to-date", TO,
-            "--max-active-runs", "1", *more,
+        [typed] = [block.text for block in page("docs/reembed.md").blocks("bash") if "airflow backfill" in block.text]
+        done = subprocess.run(
+            ["bash", "-euc", typed], env=self.site.environment(), cwd=self.site.home, capture_output=True, text=True,
+            check=False,
         )  # fmt: skip
+        assert done.returncode == 0, done.stderr
         with running(self.site, INGEST, RELEASE) as api:
             runs = self.wait(api, DAYS)
             self.close(api)
@@ -98,7 +102,7 @@ def test_a_range_of_ingests_is_run_again_under_a_new_contract_version(place: Pla
 
 def test_a_backfill_that_is_repeated_changes_nothing(place: Place) -> None:
     before = {doc_id: state.revision_id for doc_id, state in place.project.states().items()}
-    settled = place.backfill("--reprocess-behavior", "completed")
+    settled = place.backfill()
     assert {receipt["counts"]["unchanged"] for receipt in settled} == {DOCUMENTS}
     assert {receipt["figures"]["embedded"] for receipt in settled} == {0}
     assert {doc_id: state.revision_id for doc_id, state in place.project.states().items()} == before

@@ -1,15 +1,18 @@
 """A real scheduler, SQLite and LocalExecutor: from documents to a published version, and what stops one.
 
-One Airflow serves the whole module; the tests tell one story and stand in its order.
+One Airflow serves the whole module, set up and started by what docs/airflow.md says to type; the tests tell one story
+and stand in its order.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 import httpx2
@@ -18,7 +21,8 @@ import pytest
 pytest.importorskip("airflow", reason="apache-airflow is not installed (pip install 'stemma-rag[airflow]')")
 
 from airflow_api import AirflowApi, AirflowTrouble
-from airflow_process import AirflowSite, lay_out, running, task_errors
+from airflow_process import REPOSITORY, AirflowSite, free_ports, running, start, task_errors
+from docs.pages import page
 from laws.handbook import NAME, Project
 
 from corpus.catalog import audit
@@ -71,14 +75,33 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("e2e")
-    project = Project.create(folder / "project")
+    project = Project.create(folder / "my-corpus")
     (project.folder / "stemma.toml").write_text('home = "home"\nshard_bytes = 8000\n')
     project.fill(DOCUMENTS)
-    site = lay_out(folder / "airflow", project.folder)
-    with running(site, INGEST, RELEASE, REEMBED) as api:
+    port, log_port = free_ports(2)
+    site = AirflowSite(
+        home=folder / "airflow", project=project.folder, dags=REPOSITORY / "dags", port=port, log_port=log_port,
+        secret=token_urlsafe(64),
+    )  # fmt: skip
+    site.home.mkdir()  # its logs begin before the page's first command
+    with running(site, INGEST, RELEASE, REEMBED, starting=as_typed) as api:
         for dag_id in (INGEST, RELEASE, REEMBED):
             api.unpause(dag_id)
         yield Stage(site, api, project)
+
+
+STOP = "trap 'kill $(jobs -p); wait; exit' INT TERM\nwait -n\n"
+"""What a reader does with the terminal that the page's commands run in: ends them all."""
+
+
+def as_typed(site: AirflowSite) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Types what the page says, in the repository, as a person whose home is the folder of the site."""
+    [typed] = [block.text for block in page("docs/airflow.md").blocks("bash") if "airflow scheduler" in block.text]
+    said = {"AIRFLOW_HOME", "AIRFLOW__CORE__DAGS_FOLDER", "STEMMA_PROJECT"}
+    given = {name: value for name, value in site.environment().items() if name not in said}
+    script = f"set -e\n{typed.replace('<repository>', str(REPOSITORY))}{STOP}"
+    environment = given | {"HOME": str(site.home.parent)}
+    yield "typed", start(site, "typed", ["bash", "-c", script], environment=environment, folder=REPOSITORY)
 
 
 def test_an_ingest_leads_to_a_published_version(stage: Stage) -> None:

@@ -1,12 +1,14 @@
 """A real embedding server: infinity-emb, in an environment of its own, serving models that came as packages.
 
-It is the program that STEMMA_INFINITY names, else one that is installed once into pytest's cache folder. Without
-either its tests are skipped, but fail where CI is set.
+It is the program that STEMMA_INFINITY names, else one that is installed once into pytest's cache folder, as
+docs/embedders.md says it; that page also says how it is started. Without either program its tests are skipped, but
+fail where CI is set.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -19,12 +21,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from docs.pages import page
 from environments import installed, unavailable
 
 from corpus.endpoints import Endpoint
 
-VERSION = "0.0.78"
-REQUIREMENTS = (f"infinity-emb[server,torch]=={VERSION}", "torch==2.13.0")
+[_TOLD] = [block.text for block in page("docs/embedders.md").blocks("bash") if "infinity_emb" in block.text]
+INSTALL, START = _TOLD.split("\n", 1)
 INSTALL_SECONDS = 900
 START_SECONDS = 240
 KEY = "sk-local-infinity-0815"
@@ -62,8 +65,8 @@ def infinity_program(request: pytest.FixtureRequest) -> Path:
     named = os.environ.get("STEMMA_INFINITY")
     if named:
         return Path(named)
-    folder = Path(request.config.cache.mkdir(f"infinity-emb-{VERSION}"))
-    return installed(folder, REQUIREMENTS, seconds=INSTALL_SECONDS, hint=_HINT) / "infinity_emb"
+    folder = Path(request.config.cache.mkdir("infinity-emb"))
+    return installed(folder, INSTALL, seconds=INSTALL_SECONDS, hint=_HINT) / "infinity_emb"
 
 
 @pytest.fixture(scope="session")
@@ -91,14 +94,22 @@ def infinity(infinities: tuple[Infinity, Infinity]) -> Infinity:
 @contextmanager
 def _started(program: Path, model: Path, log: Path) -> Iterator[tuple[Infinity, subprocess.Popen[bytes], Path]]:
     port = _free_port()
-    command = [str(program), "v2", "--model-id", str(model), "--served-model-name", "minilm", "--engine", "torch"]
-    command += ["--device", "cpu", "--no-bettertransformer", "--no-model-warmup", "--url-prefix", "/v1"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--api-key", KEY]
+    typed = START.rstrip()
+    for shown, meant in (
+        ("path/to/model", shlex.quote(str(model))),
+        ("--port 7997", f"--port {port} --host 127.0.0.1 --api-key {KEY}"),
+    ):
+        assert shown in typed
+        typed = typed.replace(shown, meant)
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["PATH"] = os.pathsep.join((str(program.parent), environment["PATH"]))
     with log.open("wb") as handle:
         process = subprocess.Popen(
-            command, stdout=handle, stderr=handle, env={**environment, **quiet, "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
+            ["bash", "-c", f"exec {typed}"],
+            stdout=handle,
+            stderr=handle,
+            env={**environment, **quiet, "INFINITY_ANONYMOUS_USAGE_STATS": "0"},
         )
     try:
         yield Infinity(f"http://127.0.0.1:{port}/v1", "minilm"), process, log

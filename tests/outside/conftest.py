@@ -44,8 +44,8 @@ def datacontract(request: pytest.FixtureRequest) -> Judge:
         program = Path(named)
     else:
         folder = Path(request.config.cache.mkdir(f"datacontract-{VERSION}"))
-        required = (f"datacontract-cli[duckdb]=={VERSION}",)
-        program = installed(folder, required, seconds=INSTALL_SECONDS, hint=_HINT) / "datacontract"
+        command = f"pip install 'datacontract-cli[duckdb]=={VERSION}'"
+        program = installed(folder, command, seconds=INSTALL_SECONDS, hint=_HINT) / "datacontract"
     judge = Judge(program)
     if not program.is_file() or VERSION not in judge("--version").stdout:
         unavailable(f"{program} is not datacontract-cli {VERSION}", _HINT)

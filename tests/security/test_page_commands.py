@@ -19,7 +19,7 @@ from environments import installed, unavailable
 from security import fuzz
 from security.fuzz_targets import targets
 
-PIPX = "pipx==1.18.4"
+PIPX = "pip install pipx==1.18.4"
 INSTALL_SECONDS = 300
 _HINT = "It needs a package index."
 
@@ -109,7 +109,7 @@ def test_each_pin_is_looked_up_and_a_hole_or_a_failure_ends_it(
     request: pytest.FixtureRequest, tmp_path: Path, database: Database
 ) -> None:
     kept = Path(request.config.cache.mkdir("pipx"))
-    programs = installed(kept, (PIPX,), seconds=INSTALL_SECONDS, hint=_HINT)
+    programs = installed(kept, PIPX, seconds=INSTALL_SECONDS, hint=_HINT)
     own = {"PIPX_HOME": str(kept / "home"), "PIPX_BIN_DIR": str(kept / "programs"), "AUDIT_ARGS": database.arguments}
     path = os.pathsep.join((str(programs), str(kept / "programs"), os.environ["PATH"]))
     text = block("pip-audit")
