@@ -56,6 +56,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    pytest.importorskip("airflow", reason="apache-airflow is not installed (pip install 'stemma-rag[airflow]')")
     real = shutil.which("kubectl")
     if real is None:
         unavailable("no kubectl", "Install the client of Kubernetes (Debian: apt-get install kubernetes-client).")
