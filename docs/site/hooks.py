@@ -27,7 +27,7 @@ _FENCE = re.compile(r"^(```.*?^```)$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 _ROW = re.compile(r"^\| \[([^\]]+)\]\(([^)\s]+)\) \|")
 _HEADING = re.compile(r"^(##+) (.+)$")
-_NOT_SHOWN = re.compile(r"^<!-- (?:not run|run)\b[^\n]* -->\n", re.MULTILINE)
+_NOT_SHOWN = re.compile(r"^<!-- run\b[^\n]* -->\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^<!-- include (\S+): ([^\n]+) -->\n.*?^<!-- end -->$", re.MULTILINE | re.DOTALL)
 
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
@@ -101,10 +102,11 @@ def redis_server(folder: Path) -> Iterator[str]:
     found = shutil.which("redis-server")
     if found is None:
         _unavailable("no redis-server: install Redis (Debian: apt-get install redis-server)")
-    port = free_port()
+    port, password = free_port(), token_hex(16)
     command = [found, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command += ["--requirepass", password]
     with _server("redis", folder, command, dict(os.environ), port):
-        yield f"redis://127.0.0.1:{port}/0"
+        yield f"redis://:{password}@127.0.0.1:{port}/0"
 
 
 @contextlib.contextmanager

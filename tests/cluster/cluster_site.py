@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,11 +15,10 @@ from airflow_api import AirflowApi, AirflowTrouble
 from airflow_process import REPOSITORY, AirflowSite, task_errors
 from celery import Celery
 from cluster_processes import Machine, boot, free_port, wait_until
+from cluster_typed import typed
 
-HEAD = ("api-server", "dag-processor", "scheduler")
 SILENT_SECONDS = 15
 """After so many seconds without a heartbeat a task counts as lost; Airflow's default is 300."""
-POOL = "stemma_embed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +49,14 @@ class ClusterSite(AirflowSite):
     def environment(self) -> dict[str, str]:
         """Returns the environment of every Airflow process, without what is a machine's own."""
         on = self.services
-        return AirflowSite.environment(self) | on.store | {
-            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        return AirflowSite.environment(self) | on.store | typed().exported(on.broker, on.metadata) | {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": on.metadata,
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": on.metadata,
-            "AIRFLOW__CELERY__BROKER_URL": on.broker,
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{on.metadata}",
-            "AIRFLOW__CELERY__WORKER_CONCURRENCY": "1",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(SILENT_SECONDS),
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
             "STEMMA_CATALOG_URL": on.catalog,
             "STEMMA_HOME": on.home,
             "STEMMA_LOG_FORMAT": "json",
-            "STEMMA_EMBED_POOL": POOL,
             "STEMMA_RUN_DEADLINE_MINUTES": "0.05",
             "PYTHONPATH": str(REPOSITORY),
         }  # fmt: skip
@@ -77,7 +71,7 @@ class Cluster:
         disks: Folder with a disk for each machine.
         image: A project folder that each machine gets a copy of, as from an image.
         api: A client for the API server.
-        head: Scheduler and the like, by name.
+        head: The machine with the scheduler and the like, by name.
         workers: Celery workers that run, by name.
         dead: Those that were killed.
     """
@@ -101,14 +95,12 @@ class Cluster:
 
     def start_head(self) -> None:
         """Starts what is no worker and waits until it is well."""
-        for component in HEAD:
-            self.head[component] = self._boot(component, [component])
+        self.head["head"] = self._boot("head", typed().starting())
         wait_until("the head of the cluster", self._is_healthy, self._wrong, 300)
 
     def add_worker(self, name: str) -> None:
         """Starts a worker with an empty disk; `await_workers` waits for it."""
-        words = ["celery", "worker", "--skip-serve-logs", "--celery-hostname", f"{name}@127.0.0.1"]
-        self.workers[name] = self._boot(name, words)
+        self.workers[name] = self._boot(name, typed().starting(name))
 
     def await_workers(self) -> None:
         """Waits until all workers take tasks."""
@@ -164,11 +156,10 @@ class Cluster:
         for machine in self.machines[::-1]:
             machine.stop()
 
-    def _boot(self, name: str, words: list[str]) -> Machine:
+    def _boot(self, name: str, command: list[str]) -> Machine:
         disk = self.disks / name
         lay_disk(disk, self.image)
         own = {"AIRFLOW_HOME": str(disk / "airflow"), "STEMMA_PROJECT": str(disk / "project")}
-        command = [sys.executable, "-m", "airflow", *words]
         return boot(name, disk, command, self.site.environment() | own)
 
     def _running(self, dag_id: str, run_id: str, task_id: str) -> list:
@@ -205,8 +196,15 @@ def running_cluster(disks: Path, image: Path, services: Services, workers: tuple
         log_port=free_port(), secret=token_urlsafe(64), services=services,
     )  # fmt: skip
     lay_disk(disks / "setup", image)
-    site.run("db", "migrate")
-    site.run("pools", "set", POOL, "2", "tasks that embed")
+    done = subprocess.run(
+        ["bash", "-euc", typed().once],
+        env=site.environment(),
+        cwd=site.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
     cluster = Cluster(site=site, disks=disks, image=image, api=AirflowApi(site.url))
     try:
         for name in workers:

@@ -2,7 +2,7 @@
 
 `make cluster-test` runs it; the default collection leaves it out. The tests tell one story and stand in its order.
 What an undisturbed run on one machine gives (SQLite, a folder, one process) is the measure: its identity, which has
-the digest of every content file in it, has to be the same.
+the digest of every content file in it, has to be the same. Airflow is set up and started by what docs/deploy.md says.
 """
 
 from __future__ import annotations

@@ -36,9 +36,7 @@ STORY = (
 )
 """Pages whose shell blocks make and then use one project, in this order; no other page may have any that run."""
 
-_BLOCK = re.compile(
-    r"(?:<!-- (not run|run in a copy|run by): ([^\n]+) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
-)
+_BLOCK = re.compile(r"(?:<!-- (run in a copy|run by): ([^\n]+) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 
 
@@ -49,7 +47,7 @@ class Block:
     Attributes:
         language: What stands behind its fence.
         text: What is in it.
-        mark: How it is treated where it does not run where it stands: `not run`, `run in a copy` or `run by`.
+        mark: How it is run where it does not run where it stands: `run in a copy` or `run by`.
         reason: Why, or by which test.
         line: Where it begins.
     """

@@ -110,7 +110,9 @@ def test_each_pin_is_looked_up_and_a_hole_or_a_failure_ends_it(
 ) -> None:
     kept = Path(request.config.cache.mkdir("pipx"))
     programs = installed(kept, PIPX, seconds=INSTALL_SECONDS, hint=_HINT)
-    own = {"PIPX_HOME": str(kept / "home"), "PIPX_BIN_DIR": str(kept / "programs"), "AUDIT_ARGS": database.arguments}
+    places = {"PIPX_HOME": "home", "PIPX_BIN_DIR": "programs", "PIPX_MAN_DIR": "manual"}
+    own = {name: str(kept / place) for name, place in places.items()}
+    own["AUDIT_ARGS"] = f"{database.arguments} --cache-dir {tmp_path}"
     path = os.pathsep.join((str(programs), str(kept / "programs"), os.environ["PATH"]))
     text = block("pip-audit")
     done = typed(text, tmp_path, PATH=path, **own)
