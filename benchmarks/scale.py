@@ -1,7 +1,7 @@
 """What size costs: full ingest, release, an unchanged run, 1 % changed, 1 % deleted, reconcile; and large indexes.
 
 Usage: scale.py [--sizes N ...] [--listed N ...] [--vectors N ...] [--factories NAME ...] [--threads N ...]
-       [--scratch FOLDER] [--json]
+       [--shards N ...] [--scratch FOLDER] [--json]
 
 Documents are short (about 920 bytes, a chunk each) and made of sentences of real text (`bulk.py`); the embedder is
 wordllama-256, so that what is measured is what surrounds a model. Each row is a whole process as a user starts it, with
@@ -12,7 +12,8 @@ one of them. Seconds of processor can be compared on a machine with other work, 
 whose ingest would take hours: unchanged, unchanged with every byte read, and 1 % changed. Each size has its own floor
 of the same run: listing and hashing all bytes, and the start of the command. What an ingest costs whatever its size
 (imports, the rules' engine, the model, canaries) is that of the smallest step of the run, and is taken off where a
-ratio says net. `--vectors` builds indexes of N x 384 from a mapped file.
+ratio says net. `--vectors` builds indexes of N x 384 from a mapped file, and with `--shards N` once more in N
+ranges of rows, each step a process of its own (`sharded.py`), and compares the bytes.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ print(json.dumps({**spent, "recall_at_10": recall, "sha256": digest[:12]}))
 
 
 def _indexes(
-    scratch: Path, numbers: Sequence[int], factories: Sequence[str], threads: Sequence[int]
+    scratch: Path, numbers: Sequence[int], factories: Sequence[str], threads: Sequence[int], shards: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
     for number in numbers:
         path = scratch / "vectors.f32"
@@ -208,9 +209,36 @@ def _indexes(
                     "peak_mb": round(done.peak_mb),
                     "disk_mb": round(size),
                     "peak_over_disk": round(done.peak_mb / size, 2),
-                    **json.loads(done.out),
+                    **(alone := json.loads(done.out)),
                 }
+                for parts in shards:
+                    yield from _sharded(path, number, factory, parts, str(count), alone["sha256"])
         path.unlink()
+
+
+def _sharded(path: Path, number: int, factory: str, parts: int, threads: str, alone: str) -> Iterator[dict[str, Any]]:
+    """Builds the same index in parts, and says of each step what it took."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as home:
+
+        def step(name: str, *words: str) -> dict[str, Any]:
+            script = str(Path(__file__).with_name("sharded.py"))
+            found = run([sys.executable, script, name, home, *words], {"OMP_NUM_THREADS": threads}).out
+            return dict(json.loads(found))
+
+        row = {"vectors": number, "factory": factory, "threads": int(threads), "shards": parts}
+        made = step("prepare", str(path), factory, str(number), str(parts))
+        due = made.pop("shards")
+        yield {**row, "shards": len(due), "step": "prepare", **made}
+        added = []
+        for shard in due:
+            found = step("add", shard)
+            added.append(found.pop("added"))
+            yield {**row, "shards": len(due), "step": f"add {shard.partition('/')[2]}", **found}
+        said = Path(home) / "added.json"
+        said.write_text(json.dumps(added), "utf-8")
+        found = step("merge", str(path), factory, str(number), str(said))
+        same = "yes" if found["sha256"].startswith(alone) else "NO"
+        yield {**row, "shards": len(due), "step": "merge", **found, "sha256": alone, "same bytes": same}
 
 
 def _show(rows: Sequence[Row], ratios: dict[str, float], indexes: Sequence[dict[str, Any]]) -> None:
@@ -235,6 +263,7 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, nargs="*", default=[1_000_000])
     parser.add_argument("--factories", nargs="*", default=["Flat", "SQ8", "IVF4096,SQ8"])
     parser.add_argument("--threads", type=int, nargs="*", default=[1], help="of FAISS, for each build")
+    parser.add_argument("--shards", type=int, nargs="*", default=[], help="ranges of rows to build each index in")
     parser.add_argument("--scratch", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -247,7 +276,7 @@ def main() -> None:
             for row in part:
                 print(json.dumps(row.as_json()), file=sys.stderr, flush=True)
                 rows.append(row)
-        indexes = list(_indexes(scratch, options.vectors, options.factories, options.threads))
+        indexes = list(_indexes(scratch, options.vectors, options.factories, options.threads, options.shards))
     ratios = _ratios(rows) if rows else {}
     if options.json:
         print(json.dumps({"rows": [row.as_json() for row in rows], "ratios": ratios, "indexes": indexes}, indent=2))

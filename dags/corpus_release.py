@@ -52,9 +52,28 @@ PARAMS = {
 
 
 @task
+def prepare(name: str, *, params: dict[str, Any], triggering_asset_events: Any) -> ReceiptJson:
+    """Trains the index; the receipt's outputs are the ranges of rows to add, none where one task does all."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import building as stage
+
+    options = {key: params[key] for key in ("alias", "force", "version")}
+    return stage.prepare(open_runtime(), name, settled_run(triggering_asset_events), **options).to_json()
+
+
+@task
 def shards(receipt: ReceiptJson) -> list[str]:
     """Airflow maps over the return value of a task and nothing else."""
     return list(receipt["outputs"])
+
+
+@task
+def add(name: str, shard: str, *, triggering_asset_events: Any) -> ReceiptJson:
+    """Adds one range of rows to a copy of the trained index."""
+    from ingestion.runtime import open_runtime
+    from ingestion.stages import building as stage
+
+    return stage.add(open_runtime(), name, settled_run(triggering_asset_events), shard).to_json()
 
 
 def build(stub: ContractStub) -> None:
@@ -76,23 +95,6 @@ def build(stub: ContractStub) -> None:
         tags=["stemma", "release"],
     )
     def corpus_release() -> None:
-        @task
-        def prepare(*, params: dict[str, Any], triggering_asset_events: Any) -> ReceiptJson:
-            """Trains the index; the receipt's outputs are the ranges of rows to add, none where one task does all."""
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import building as stage
-
-            options = {key: params[key] for key in ("alias", "force", "version")}
-            return stage.prepare(open_runtime(), name, settled_run(triggering_asset_events), **options).to_json()
-
-        @task
-        def add(shard: str, *, triggering_asset_events: Any) -> ReceiptJson:
-            """Adds one range of rows to a copy of the trained index."""
-            from ingestion.runtime import open_runtime
-            from ingestion.stages import building as stage
-
-            return stage.add(open_runtime(), name, settled_run(triggering_asset_events), shard).to_json()
-
         @task(pool=EMBED_POOL, trigger_rule=TriggerRule.NONE_FAILED)
         def release(
             added: Sequence[ReceiptJson] | None, *, params: dict[str, Any], triggering_asset_events: Any
@@ -120,7 +122,8 @@ def build(stub: ContractStub) -> None:
                 raise AirflowSkipException(f"{name}: {figures['status']}, {params['alias']} stays where it is")
             outlet_events[index].extra = {"alias": params["alias"], **figures}
 
-        announce(release(add.expand(shard=shards(prepare())) if SHARDED else None))
+        added = add.partial(name=name).expand(shard=shards(prepare(name))) if SHARDED else None
+        announce(release(added))
 
     corpus_release()
 

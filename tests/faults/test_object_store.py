@@ -22,9 +22,11 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from console.cli.main import main
+from corpus.catalog import versions
 from corpus.errors import SourceUnavailable, StemmaError, StoreUnavailable
+from index import search
 from ingestion.sources.files import FilesSource
-from ingestion.stages import reconcile
+from ingestion.stages import building, reconcile, release
 
 BUCKET = "corpus"
 WRITES = ("PUT", "POST", "DELETE")
@@ -147,6 +149,41 @@ def test_an_outage_at_a_read_never_passes_for_a_lost_file(project: Project, plac
     assert live(project) == 1
     assert project.ingest().figures["status"] == "unchanged"
     judge(project, inbox(project))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_outage_is_no_reason_to_build_alone_what_tasks_add_in_parts(
+    project: Project, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "BLOCK", 2)
+    project.settings = project.settings.model_copy(update={"index_shard_rows": 2})
+    place.plan.counts = _all
+    due = building.prepare(project.runtime, NAME, "run", alias="parts").outputs
+    assert len(due) > 1
+    receipts, struck = [], 0
+    kinds: Iterator[Fault] = cycle(("slow_down", "reset"))
+    for at in (*range(1, 40, 2), 0):  # 0: no fault any more
+        place.plan.reset(next(kinds), at, times=0)
+        try:
+            receipts = [building.add(project.runtime, NAME, "run", shard) for shard in due]
+        except StoreUnavailable:
+            struck += 1
+            continue
+        break
+    place.plan.reset()
+    assert struck > len(due), "several requests for each part"
+    assert all(receipt.outputs for receipt in receipts)
+    place.plan.counts = lambda method, path: method in ("GET", "HEAD") and ".faiss" in path and "builds" in path
+    place.plan.reset("slow_down", 2, times=0)
+    with pytest.raises(StoreUnavailable):
+        release.release(project.runtime, NAME, "run", alias="parts", shards=receipts)
+    place.plan.reset()
+    done = release.release(project.runtime, NAME, "run", alias="parts", shards=receipts)
+    assert done.figures["index_build"] == f"Flat merged from {len(due)} shards"
+    with project.runtime.catalog.reading() as tx:
+        one, parts = (versions.require(tx, NAME, number).manifest["files"]["index.faiss"] for number in (1, 2))
+    assert one == parts
+    assert project.runtime.store.names(f"builds/{NAME}") == ()
 
 
 def test_a_hiccup_is_not_noticed(project: Project, place: Place) -> None:

@@ -38,7 +38,8 @@ def copy_catalog(source: Path, target: Path) -> None:
 
 def copy_home(home: Path, target: Path) -> None:
     """As the page's `tar` does: without the catalog and without work that is not finished."""
-    command = ["tar", "--exclude=catalog.db*", "--exclude=.tmp", "--exclude=staging", "-cf", str(target), "-C"]
+    left_out = ("catalog.db*", ".tmp", "./staging", "./builds")
+    command = ["tar", *(f"--exclude={name}" for name in left_out), "-cf", str(target), "-C"]
     done = subprocess.run([*command, str(home), "."], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr  # 1: a file changed or vanished while it was read
     assert "Cannot" not in done.stderr.replace("Cannot stat: No such file", "")
