@@ -105,8 +105,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One version that was asked.
+class Named:
+    """One version that may be asked, as it is named.
 
     Attributes:
         label: What it is called: `v000003`, or a candidate's id.
@@ -116,9 +116,6 @@ class Side:
         documents: Documents in it.
         chunks: Chunks in it.
         manifest_sha256: Digest of its manifest; empty for a candidate.
-        hits: Best first.
-        opened: Whether it was opened, and its model loaded, for this question.
-        seconds: How long opening and asking took.
     """
 
     label: str
@@ -128,6 +125,20 @@ class Side:
     documents: int
     chunks: int
     manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One version that was asked.
+
+    Attributes:
+        version: Which one.
+        hits: Best first.
+        opened: Whether it was opened, and its model loaded, for this question.
+        seconds: How long opening and asking took.
+    """
+
+    version: Named
     hits: tuple[Found, ...]
     opened: bool
     seconds: float
@@ -137,14 +148,8 @@ class Side:
 class _Target:
     """One side, named and not opened yet."""
 
-    label: str
-    number: int | None
-    model: str
-    space: str
-    documents: int
-    chunks: int
+    version: Named
     key: Key
-    manifest_sha256: str
     opener: Callable[[], Open]
 
 
@@ -227,17 +232,17 @@ def _target(runtime: Runtime, known: Choices, text: str) -> _Target:
         reader = open_index(runtime.store, name, version=number, trust=trust, embedder=embedder, mmap=True)
         return Open(reader=reader, embedder=embedder)
 
-    return _Target(
+    version = Named(
         label=layout.version_name(number),
         number=number,
         model=choice.model,
         space=choice.embedder_fingerprint,
         documents=choice.documents,
         chunks=choice.chunks,
-        key=Key(home=runtime.store.url, name=name, digest=choice.manifest_sha256),
         manifest_sha256=choice.manifest_sha256,
-        opener=opener,
     )
+    key = Key(home=runtime.store.url, name=name, digest=choice.manifest_sha256)
+    return _Target(version=version, key=key, opener=opener)
 
 
 def _chosen(runtime: Runtime, known: Choices, text: str) -> Choice:
@@ -273,17 +278,16 @@ def _candidate(runtime: Runtime, known: Choices, asked: str) -> _Target:
         embedder = load_model(runtime, known_as.model, known_as.revision or None, known_as.fingerprint)
         return Open(reader=open_candidate(runtime.store, manifest, embedder), embedder=embedder)
 
-    return _Target(
+    version = Named(
         label=f"candidate {found.id}",
         number=None,
         model=found.model,
         space=space,
         documents=found.documents,
         chunks=found.chunks,
-        key=Key(home=runtime.store.url, name=known.name, digest=found.id),
         manifest_sha256="",
-        opener=opener,
     )
+    return _Target(version=version, key=Key(home=runtime.store.url, name=known.name, digest=found.id), opener=opener)
 
 
 def _asked(
@@ -301,16 +305,9 @@ def _asked(
 
 
 def _side(own: _Asked, k: int, other: _Asked | None) -> Side:
-    target = own.target
     ranks = {hit.chunk_id: rank for rank, hit in enumerate(other.hits, start=1)} if other else {}
     return Side(
-        label=target.label,
-        number=target.number,
-        model=target.model,
-        space=target.space,
-        documents=target.documents,
-        chunks=target.chunks,
-        manifest_sha256=target.manifest_sha256,
+        version=own.target.version,
         hits=tuple(_found(rank, hit, ranks, other, k) for rank, hit in enumerate(own.hits[:k], start=1)),
         opened=own.opened,
         seconds=own.seconds,

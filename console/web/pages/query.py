@@ -168,7 +168,7 @@ def load(visit: Visit, query: Asked) -> QueryPage:
         newest=known.versions[0].created_at if known.versions else None,
         problem=problem,
         sides=[_side(side, text, query.q) for side, text in zip(sides, which, strict=False)],
-        same_space=len({side.space for side in sides}) < 2,
+        same_space=len({side.version.space for side in sides}) < 2,
         both=len(shown[0] & shown[1]) if len(shown) == 2 else 0,
     )
 
@@ -223,13 +223,13 @@ def _choices(known: Choices) -> list[Choice]:
 def _side(side: Side, asked_as: str, question: str) -> SideTold:
     return SideTold(
         asked_as=asked_as,
-        label=side.label,
-        number=side.number,
-        model=side.model,
-        space=side.space,
-        documents=side.documents,
-        chunks=side.chunks,
-        manifest_sha256=side.manifest_sha256,
+        label=side.version.label,
+        number=side.version.number,
+        model=side.version.model,
+        space=side.version.space,
+        documents=side.version.documents,
+        chunks=side.version.chunks,
+        manifest_sha256=side.version.manifest_sha256,
         seconds=side.seconds,
         opened=side.opened,
         hits=[_hit(rank, found, question) for rank, found in enumerate(side.hits, start=1)],

@@ -6,13 +6,12 @@ Both manifests are checked each time a difference is shown. It is kept in memory
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+
+from cachetools import TTLCache, cached
 
 from corpus.errors import ConfigurationError
-from corpus.types import utc_now
 from index import layout
 from index.diff import diff_versions
 from index.manifest import Manifest
@@ -28,45 +27,12 @@ _MOST_DOCUMENTS = 200_000
 _Key = tuple[str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    found: Difference
-    until: datetime
+def _size(found: Difference) -> int:
+    """Returns the room that a difference takes, in documents: `_MOST` of any size fit, or one that fills it all."""
+    return min(_MOST_DOCUMENTS, max(len(found.versions.documents), _MOST_DOCUMENTS // _MOST))
 
 
-class _Differences:
-    """What was found lately; one thread works out a difference, others that want it wait."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[_Key, _Known] = OrderedDict()
-        self._working: dict[_Key, threading.Lock] = {}
-
-    def get(self, key: _Key) -> Difference | None:
-        now = utc_now()
-        with self._lock:
-            for old in [item for item, known in self._known.items() if known.until <= now]:
-                del self._known[old]
-            known = self._known.get(key)
-        return known.found if known else None
-
-    def put(self, key: _Key, found: Difference) -> None:
-        with self._lock:
-            self._known[key] = _Known(found, utc_now() + FRESH)
-            while len(self._known) > 1 and (len(self._known) > _MOST or self._documents() > _MOST_DOCUMENTS):
-                self._known.popitem(last=False)
-
-    def _documents(self) -> int:
-        return sum(len(known.found.versions.documents) for known in self._known.values())
-
-    def working(self, key: _Key) -> threading.Lock:
-        with self._lock:
-            if len(self._working) > 10 * _MOST:
-                self._working.clear()
-            return self._working.setdefault(key, threading.Lock())
-
-
-_DIFFERENCES = _Differences()
+_KNOWN: TTLCache[_Key, Difference] = TTLCache(_MOST_DOCUMENTS, FRESH.total_seconds(), getsizeof=_size)
 
 
 def difference_of(runtime: Runtime, name: str, before: int | str | None, after: int | str | None) -> Difference:
@@ -114,13 +80,7 @@ def difference_of_refused(runtime: Runtime, name: str, before: int | str | None,
     return Difference(versions=found, clauses=(), clauses_unknown=unknown)
 
 
-def _worked_out(key: _Key, work: Callable[[], Difference]) -> Difference:
-    known = _DIFFERENCES.get(key)
-    if known is not None:
-        return known
-    with _DIFFERENCES.working(key):
-        known = _DIFFERENCES.get(key)
-        if known is None:
-            known = work()
-            _DIFFERENCES.put(key, known)
-    return known
+@cached(_KNOWN, key=lambda key, _work: key, condition=threading.Condition())
+def _worked_out(_key: _Key, work: Callable[[], Difference]) -> Difference:
+    """Works out a difference that is not known; others that want it wait, and those that want another do not."""
+    return work()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import datetime
 
+from cachetools import TTLCache, cached
 from pydantic import Field
 
 from console.web.page import View
@@ -14,6 +14,8 @@ from ingestion.runtime import Runtime
 
 _REMOTE_SECONDS = 30.0
 """How long a listing of a home elsewhere is believed; a local one is read each time."""
+_MOST = 1_024
+"""Indexes whose listing is remembered."""
 
 
 class Refused(View):
@@ -28,23 +30,16 @@ class Refused(View):
     problem: str = Field(description="Why it cannot be read; empty where it can.")
 
 
-_lock = threading.Lock()
-_listed: dict[tuple[str, str], tuple[float, list[Refused]]] = {}
-
-
 def refused_of(runtime: Runtime, name: str) -> list[Refused]:
     """Returns the refused versions of an index that are kept, newest first; there are a few at the most."""
     if runtime.store.is_local:
         return _read(runtime, name)
-    key, now = (runtime.store.url, name), time.monotonic()
-    with _lock:
-        known = _listed.get(key)
-    if known is not None and now - known[0] < _REMOTE_SECONDS:
-        return known[1]
-    found = _read(runtime, name)
-    with _lock:
-        _listed[key] = (now, found)
-    return found
+    return list(_listed(runtime, name))
+
+
+@cached(TTLCache(_MOST, _REMOTE_SECONDS), key=lambda runtime, name: (runtime.store.url, name), lock=threading.Lock())
+def _listed(runtime: Runtime, name: str) -> list[Refused]:
+    return _read(runtime, name)
 
 
 def _read(runtime: Runtime, name: str) -> list[Refused]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from cachetools import TTLCache
 from pydantic import Field
 
 from console.web.page import View
@@ -46,34 +45,8 @@ class Seal(View):
     checked_at: datetime | None = Field(description="When that was found out; null where it was not.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    seal: Seal
-    stamp: _Stamp
-    until: datetime
-
-
-class _Seals:
-    """What was found of versions, the oldest forgotten first. Threads of the server share it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[_Key, _Known] = OrderedDict()
-
-    def get(self, key: _Key, stamp: _Stamp, now: datetime) -> Seal | None:
-        with self._lock:
-            known = self._known.get(key)
-        return known.seal if known and known.stamp == stamp and now < known.until else None
-
-    def put(self, key: _Key, known: _Known) -> None:
-        with self._lock:
-            self._known[key] = known
-            self._known.move_to_end(key)
-            while len(self._known) > _MOST:
-                self._known.popitem(last=False)
-
-
-_SEALS = _Seals()
+_SEALS: TTLCache[tuple[_Key, _Stamp], Seal] = TTLCache(maxsize=_MOST, ttl=FRESH.total_seconds())
+_LOCK = threading.Lock()
 
 
 def seals_of(runtime: Runtime, versions: Iterable[VersionRecord], first: int | None = None) -> Mapping[int, Seal]:
@@ -102,7 +75,8 @@ def seal_now(runtime: Runtime, version: VersionRecord) -> Seal:
 def _seal(runtime: Runtime, version: VersionRecord, trust: TrustStore, *, may_check: bool) -> Seal:
     if version.state == "retired":
         return Seal(state="removed", key="", keyid="", why="its files are gone", checked_at=None)
-    known = _SEALS.get(_key(runtime, version, trust), _stamp(runtime, version), utc_now())
+    with _LOCK:
+        known = _SEALS.get((_key(runtime, version, trust), _stamp(runtime, version)))
     if known is not None:
         return known
     if may_check:
@@ -118,7 +92,8 @@ def _checked(runtime: Runtime, version: VersionRecord, trust: TrustStore) -> Sea
     if state == "not verified" and not runtime.store.exists(f"{_folder(version)}/{layout.ENVELOPE}"):
         state = "unsigned"
     seal = Seal(state=state, key=named.get(found.keyid, ""), keyid=found.keyid, why=found.why, checked_at=now)
-    _SEALS.put(_key(runtime, version, trust), _Known(seal, stamp, now + FRESH))
+    with _LOCK:
+        _SEALS[_key(runtime, version, trust), stamp] = seal
     return seal
 
 

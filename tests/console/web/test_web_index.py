@@ -280,7 +280,7 @@ def _what_is_refused(site: Any, mara: httpx2.Client) -> None:
 
 
 def _holds(site: Any, mara: httpx2.Client) -> None:
-    assert _act(site, mara, "/version/hold", 4, reason="audit").startswith("v000004 is held")
+    assert _act(site, mara, "/version/hold", 4, reason="audit").startswith("v000004 is protected:")
     assert "is held already" in _act(site, mara, "/version/hold", 4, reason="audit")
     assert _act(site, mara, "/version/unhold", 4, reason="over").startswith("v000004 is protected no more")
     assert "is not held" in _act(site, mara, "/version/unhold", 4, reason="over")
