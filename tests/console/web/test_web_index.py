@@ -159,7 +159,7 @@ def test_what_waits_and_what_was_refused_is_shown_with_what_one_may_do(reader: h
     assert codes["version.refused"]["query"] == {"contract": "handbook", "candidate": refused["id"]}
     assert codes["version.candidate"]["query"] == {"contract": "handbook", "number": "6"}
     assert "it waits to be approved" in codes["version.candidate"]["words"]
-    assert f"/version?contract=handbook&amp;candidate={refused['id']}" in _page(reader, "/corpus")
+    assert f"/version?contract=handbook&amp;candidate={refused['id']}" in reader.get("/corpus").text
 
 
 def test_a_difference_counts_by_cause_and_lists_documents(reader: httpx2.Client, versions_home: Any) -> None:
@@ -281,7 +281,7 @@ def _what_is_refused(site: Any, mara: httpx2.Client) -> None:
 
 def _holds(site: Any, mara: httpx2.Client) -> None:
     assert _act(site, mara, "/version/hold", 4, reason="audit").startswith("v000004 is protected:")
-    assert "is held already" in _act(site, mara, "/version/hold", 4, reason="audit")
+    assert "is protected already" in _act(site, mara, "/version/hold", 4, reason="audit")
     assert _act(site, mara, "/version/unhold", 4, reason="over").startswith("v000004 is protected no more")
     assert "is not held" in _act(site, mara, "/version/unhold", 4, reason="over")
     site.project("index", "prune", "handbook", "--keep", "0", "--days", "0")
