@@ -35,7 +35,7 @@ def place(tx: Session, name: str, number: int, *, actor: str, reason: str) -> Ho
     """Holds a version, and writes that to the audit log.
 
     Raises:
-        ConfigurationError: There is no such version, it was removed, or it is held already.
+        ConfigurationError: There is no such version, it was removed, or a hold protects it already.
     """
     audit.lock(tx)
     version = versions.require(tx, name, number)
@@ -43,7 +43,7 @@ def place(tx: Session, name: str, number: int, *, actor: str, reason: str) -> Ho
         raise ConfigurationError(f"{name} v{number:06d} was removed already: there is nothing left to hold.")
     hold = HoldRecord(name=name, number=number, reason=reason, actor=actor, at=utc_now())
     if not rows.insert_new(tx, VersionHoldRow, rows.values(hold), key=("name", "number")):
-        raise ConfigurationError(f"{name} v{number:06d} is held already. Lift that hold first to give another reason.")
+        raise ConfigurationError(f"{name} v{number:06d} is protected by a hold already. Lift that hold first to give another reason.")
     _log(tx, "version.hold", hold)
     return hold
 
