@@ -70,7 +70,10 @@ def test_errors_are_pages_with_the_next_step(mara: Any) -> None:
         assert "contract" in missing.text
     mistyped = mara.get("/documents.json", params={"contrct": "inbox"})
     assert mistyped.status_code == 400, "another contract's documents are no answer"
-    assert mistyped.json()["detail"] == "unknown query 'contrct'. Did you mean 'contract'? This page takes contract, page, state, q."
+    assert (
+        mistyped.json()["detail"]
+        == "unknown query 'contrct'. Did you mean 'contract'? This page takes contract, page, state, q."
+    )
     assert mara.get("/documents.json", params={"contract": "inbox", "page": 10**9}).json()["paging"]["page"] == 1
     assert mara.get("/nowhere").status_code == 404
     assert mara.post("/corpus").status_code == 405
