@@ -2,14 +2,19 @@
 
 A few readers are kept, the one asked longest ago goes first. Each is verified when it is opened, as any reader is, and
 follows tombstones; what the catalog does not keep any more is closed when somebody next asks its index.
+
+Nobody waits for another index: of one version one thread opens, of one model one thread loads or computes, and those
+who ask for something else go on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from corpus.seams import Embedder, Vectors
 from index.reader import IndexReader
@@ -46,8 +51,90 @@ class Open:
     embedder: Embedder
 
 
+class Turns:
+    """Lets one thread at a time do something about one thing; those who do it about another thing go on.
+
+    A thread that has a turn must not ask for it again. A lock is there while somebody holds it or waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._taken: dict[Hashable, _Turn] = {}
+
+    @contextlib.contextmanager
+    def of(self, thing: Hashable) -> Iterator[None]:
+        """Waits for the turn of a thing, and holds it."""
+        with self._guard:
+            turn = self._taken.setdefault(thing, _Turn())
+            turn.wanted += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._guard:
+                turn.wanted -= 1
+                if not turn.wanted:
+                    del self._taken[thing]
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+
+@dataclass(slots=True)
+class _Turn:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wanted: int = 0
+
+
+class InTurn:
+    """A model that computes for one thread at a time: models need not be safe for threads.
+
+    Args:
+        model: The model.
+        turns: Where the turn of its space is; every instance of that space shares it.
+    """
+
+    def __init__(self, model: Embedder, turns: Turns) -> None:
+        self._model, self._turns = model, turns
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the space."""
+        return self._model.fingerprint
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """What the fingerprint is made of."""
+        return self._model.parts
+
+    @property
+    def model(self) -> str:
+        """The name it was asked for by."""
+        return self._model.model
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per vector."""
+        return self._model.dimension
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens that the model reads; 0 where a text of any length is read whole."""
+        return self._model.max_tokens
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        """What computes."""
+        return self._model.runtime
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embeds texts when it is this thread's turn; shape `(len(texts), dimension)`."""
+        with self._turns.of(self.fingerprint):
+            return self._model.embed(texts)
+
+
 class Readers:
-    """Keeps readers open. Any number of threads may ask; one at a time opens.
+    """Keeps readers open. Any number of threads may ask; of one version one at a time opens.
 
     Args:
         most: How many are kept.
@@ -57,8 +144,8 @@ class Readers:
         self._most = most
         self._kept: OrderedDict[Key, Open] = OrderedDict()
         self._keeping = threading.Lock()
-        self._opening = threading.Lock()
-        self._embedding = threading.Lock()
+        self._opening = Turns()
+        self._models = Turns()
 
     def get(self, key: Key, opener: Callable[[], Open]) -> tuple[Open, bool]:
         """Returns an open version, and whether it was opened only now.
@@ -70,7 +157,7 @@ class Readers:
         found = self._found(key)
         if found is not None:
             return found, False
-        with self._opening:
+        with self._opening.of(key):
             found = self._found(key)
             if found is not None:
                 return found, False
@@ -94,11 +181,15 @@ class Readers:
                 if key.digest not in known:
                     del self._kept[key]
 
-    def embed(self, embedder: Embedder, text: str) -> Vectors:
-        """Returns the vector of a text; models need not be safe for threads, so one computes at a time."""
-        with self._embedding:
-            vector: Vectors = embedder.embed([text])[0]
-        return vector
+    def model(self, space: str, load: Callable[[], Embedder]) -> Embedder:
+        """Loads the model of a space, in its turn, and returns it as one that computes in its turn.
+
+        Args:
+            space: Fingerprint of the space.
+            load: Loads it; what it raises is the caller's.
+        """
+        with self._models.of(space):
+            return InTurn(load(), self._models)
 
     def _found(self, key: Key) -> Open | None:
         with self._keeping:

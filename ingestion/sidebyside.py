@@ -9,12 +9,14 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from corpus.catalog import choices, versions
 from corpus.catalog.choices import Choice
+from corpus.catalog.records import EmbedderRecord
 from corpus.errors import ConfigurationError
-from corpus.seams import Vectors
+from corpus.seams import Embedder, Vectors
 from index import layout
 from index.candidates import kept_candidates, open_candidate, read_candidate
 from index.filters import Where, parse_where
@@ -210,7 +212,7 @@ def ask(
     if not question.text.strip():
         raise ConfigurationError("The question is empty.")
     where, hybrid = parse_where(question.where), Hybrid(lexical=question.words) if question.words else None
-    targets = [_target(runtime, known, text) for text in which]
+    targets = [_target(runtime, known, text, readers) for text in which]
     staying = {choice.manifest_sha256 for choice in known.versions} | {item.id for item in known.candidates}
     readers.close_others(runtime.store.url, known.name, staying | {target.key.digest for target in targets})
     asked = [_asked(target, question, where, hybrid, readers, deep=len(targets) > 1) for target in targets]
@@ -219,15 +221,15 @@ def ask(
     return _side(asked[0], question.k, asked[1]), _side(asked[1], question.k, asked[0])
 
 
-def _target(runtime: Runtime, known: Choices, text: str) -> _Target:
+def _target(runtime: Runtime, known: Choices, text: str, readers: Readers) -> _Target:
     if text.startswith(CANDIDATE):
-        return _candidate(runtime, known, text.removeprefix(CANDIDATE))
+        return _candidate(runtime, known, text.removeprefix(CANDIDATE), readers)
     choice = _chosen(runtime, known, text)
     name, number = known.name, choice.number
 
     def opener() -> Open:
         space = known_space(runtime, choice.embedder_fingerprint, f"{name} {layout.version_name(number)}")
-        embedder = load_model(runtime, space.model, space.revision or None, space.fingerprint)
+        embedder = _model(runtime, space, readers)
         trust = TrustStore.from_folder(runtime.settings.trusted_keys)
         reader = open_index(runtime.store, name, version=number, trust=trust, embedder=embedder, mmap=True)
         return Open(reader=reader, embedder=embedder)
@@ -266,7 +268,7 @@ def _chosen(runtime: Runtime, known: Choices, text: str) -> Choice:
     return found
 
 
-def _candidate(runtime: Runtime, known: Choices, asked: str) -> _Target:
+def _candidate(runtime: Runtime, known: Choices, asked: str, readers: Readers) -> _Target:
     manifest = read_candidate(runtime.store, known.name, asked)
     found = next((item for item in known.candidates if manifest.identity.startswith(item.id)), None)
     if found is None:
@@ -274,8 +276,7 @@ def _candidate(runtime: Runtime, known: Choices, asked: str) -> _Target:
     space = manifest.fingerprints["embedder"].digest
 
     def opener() -> Open:
-        known_as = known_space(runtime, space, f"candidate {found.id}")
-        embedder = load_model(runtime, known_as.model, known_as.revision or None, known_as.fingerprint)
+        embedder = _model(runtime, known_space(runtime, space, f"candidate {found.id}"), readers)
         return Open(reader=open_candidate(runtime.store, manifest, embedder), embedder=embedder)
 
     version = Named(
@@ -290,12 +291,17 @@ def _candidate(runtime: Runtime, known: Choices, asked: str) -> _Target:
     return _Target(version=version, key=Key(home=runtime.store.url, name=known.name, digest=found.id), opener=opener)
 
 
+def _model(runtime: Runtime, space: EmbedderRecord, readers: Readers) -> Embedder:
+    load = partial(load_model, runtime, space.model, space.revision or None, space.fingerprint)
+    return readers.model(space.fingerprint, load)
+
+
 def _asked(
     target: _Target, question: Question, where: Where, hybrid: Hybrid | None, readers: Readers, *, deep: bool
 ) -> _Asked:
     begun = time.monotonic()
     found, opened = readers.get(target.key, target.opener)
-    vector = readers.embed(found.embedder, question.text)
+    vector = found.embedder.embed([question.text])[0]
     k = max(question.k, DEEP) if deep else question.k
     hits = found.reader.search(
         vector, k, embedder_fingerprint=found.embedder.fingerprint, where=where, hybrid=hybrid, words=question.text

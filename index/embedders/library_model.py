@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from transformers.utils import logging
 from corpus.seams import Vectors
 
 _TEXTS_PER_BATCH = 32
+_LOADING = threading.Lock()  # transformers changes defaults of torch while it loads weights: one at a time
 
 
 class LibraryModel:
@@ -26,9 +28,10 @@ class LibraryModel:
 
     def __init__(self, folder: Path, dtype: torch.dtype, *, compiled: bool) -> None:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        self._model = SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
-        )
+        with _LOADING:
+            self._model = SentenceTransformer(
+                str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
+            )
         self._dtype = dtype
         self.backend = "sentence-transformers"
         if compiled:
