@@ -43,7 +43,9 @@ def place(tx: Session, name: str, number: int, *, actor: str, reason: str) -> Ho
         raise ConfigurationError(f"{name} v{number:06d} was removed already: there is nothing left to hold.")
     hold = HoldRecord(name=name, number=number, reason=reason, actor=actor, at=utc_now())
     if not rows.insert_new(tx, VersionHoldRow, rows.values(hold), key=("name", "number")):
-        raise ConfigurationError(f"{name} v{number:06d} is protected by a hold already. Lift that hold first to give another reason.")
+        raise ConfigurationError(
+            f"{name} v{number:06d} is protected by a hold already. Lift that hold first to give another reason."
+        )
     _log(tx, "version.hold", hold)
     return hold
 
