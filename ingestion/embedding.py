@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -37,6 +38,18 @@ _ROWS_PER_GROUP = 4096
 
 _OPENED: dict[tuple[str, str], Embedder] = {}
 """By home and space, the embedder whose canaries this process has checked."""
+
+
+class Guard(Protocol):
+    """Knows texts that end the process which embeds them."""
+
+    def watched(self, segment_id: str, pace: Pace) -> Pace:
+        """Returns a pace that leaves marks of what goes through the model for a segment."""
+        ...
+
+    def refused(self, segment_id: str) -> frozenset[str]:
+        """Returns the digests of the texts of a segment that were given up."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +206,7 @@ def embed_lot(
     *,
     prepared: str = "",
     pace: Pace = UNPACED,
+    guard: Guard | None = None,
 ) -> list[Embedded]:
     """Makes the vectors files of some segments, of those that have none.
 
@@ -205,6 +219,7 @@ def embed_lot(
         progress: Told about each text embedded.
         prepared: A vectors file of the same space that an earlier stage of the run left; empty for none.
         pace: Says when the next texts may be embedded.
+        guard: Knows the texts that are given up. Their rows hold no number (NaN): no version can be built of them.
 
     Returns:
         Of each segment the record for the catalog, and what it took. Killed on the way, a later call goes on from what
@@ -213,7 +228,7 @@ def embed_lot(
     Raises:
         FingerprintMismatch: The model gives other vectors than when its space was first used; nothing was written.
     """
-    lot = _Lot(runtime, embedder, _all_stored(runtime, prepared) if prepared else {})
+    lot = _Lot(runtime, embedder, _all_stored(runtime, prepared) if prepared else {}, guard)
     try:
         with guarded(runtime, embedder, ", ".join(segment_ids[:3]), worked=lot.worked):
             for segment_id in segment_ids:
@@ -241,7 +256,8 @@ class _Made:
 class _Lot:
     """Segments whose vectors are made together; a text that two of them hold is embedded once."""
 
-    def __init__(self, runtime: Runtime, embedder: Embedder, known: dict[str, Vectors]) -> None:
+    def __init__(self, runtime: Runtime, embedder: Embedder, known: dict[str, Vectors], guard: Guard | None) -> None:
+        self._guard = guard
         self._runtime = runtime
         self._embedder = embedder
         self._known = known
@@ -270,6 +286,10 @@ class _Lot:
             **_saved(self._runtime, self._embedder, segment_id, texts),
             **_reuse(self._runtime, space, digests),
         }
+        if self._guard is not None:
+            pace = self._guard.watched(segment_id, pace)
+            nothing = np.full(self._embedder.dimension, np.nan, dtype=np.float32)
+            made.known = {**dict.fromkeys(self._guard.refused(segment_id), nothing), **made.known}
         missing = {digest: (text, tokens[digest]) for digest, text in texts.items() if digest not in made.known}
         if missing:
             keep = Keep(store, space, segment_id)
@@ -394,7 +414,7 @@ def _reuse(runtime: Runtime, fingerprint: str, digests: Sequence[str]) -> dict[s
 
 
 def _stored(runtime: Runtime, path: str, rows: Mapping[int, str]) -> Iterator[tuple[str, Vectors]]:
-    """Yields stored vectors; a file that is gone or says another text is as if never embedded."""
+    """Yields stored vectors; a file that is gone, says another text or has no number is as if never embedded."""
     try:
         with runtime.store.open(path) as handle:
             table = batches.read_table(handle)
@@ -403,7 +423,7 @@ def _stored(runtime: Runtime, path: str, rows: Mapping[int, str]) -> Iterator[tu
     table = table.take(sorted(rows))
     vectors = batches.vectors_from_arrow(table["vector"])
     for row, digest, vector in zip(sorted(rows), table["text_sha256"].to_pylist(), vectors, strict=True):
-        if rows[row] == digest:
+        if rows[row] == digest and np.isfinite(vector).all():
             yield digest, vector
 
 

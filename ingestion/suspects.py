@@ -11,6 +11,9 @@ attempts/<shard>/<number>    digest of the document that a thread is reading
 attempts/<shard>/cut         digests of the documents whose texts are cut or embedded
 attempts/<shard>/given_up    digests of those whose trial died
 
+A re-embed reads no documents: what it has in hand are texts, and a folder of attempts is of one segment and space
+(`ingestion.sparing`).
+
 Marks are gone when the work is over, what was given up when the shard is assessed, or staged and its run settled.
 """
 
@@ -22,14 +25,16 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from corpus.errors import ParseError
 from corpus.ids import sha256_hex
 from corpus.storage import Store
-from corpus.types import RawBlob
-from ingestion.inspect import Inspection, Recipe
 from ingestion.pacing import UNPACED, Pace
+
+if TYPE_CHECKING:  # a re-embed loads no parser
+    from corpus.types import RawBlob
+    from ingestion.inspect import Inspection, Recipe
 
 FOLDER = "attempts"
 CUT = "cut"
@@ -50,7 +55,8 @@ class Attempt:
 
     Attributes:
         store: The home.
-        shard: The shard's name, a digest of its documents: the same in another run over the same ones.
+        shard: The shard's name, a digest of its documents: the same in another run over the same ones. Or what else
+            is taken up again under the same name.
     """
 
     store: Store
@@ -145,19 +151,23 @@ class Watched:
 
     Attributes:
         attempt: The attempt.
-        owners: Digest of a text to the documents that it is of.
+        owners: Digest of a text to the documents that it is of; None where the texts themselves are marked.
         pace: Says when the next batch may start.
     """
 
     attempt: Attempt
-    owners: Mapping[str, Iterable[str]]
+    owners: Mapping[str, Iterable[str]] | None
     pace: Pace = UNPACED
 
     def batches(self, digests: Sequence[str], tokens: Sequence[int]) -> Iterator[list[str]]:
         """Yields the batches of the pace, each when its mark is written."""
         for batch in self.pace.batches(digests, tokens):
-            self.attempt.cutting({doc_id for digest in batch for doc_id in self.owners.get(digest, ())})
+            self.attempt.cutting(batch if self.owners is None else self._documents(self.owners, batch))
             yield batch
+
+    @staticmethod
+    def _documents(owners: Mapping[str, Iterable[str]], batch: Sequence[str]) -> set[str]:
+        return {doc_id for digest in batch for doc_id in owners.get(digest, ())}
 
 
 def refuse(_recipe: Recipe, _blob: RawBlob) -> Inspection:

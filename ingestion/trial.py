@@ -6,9 +6,9 @@ task will meet it, and knows what to do. In a container whose memory would not h
 gets only what is left: else the kernel would end everything in the container, and this process with the task that
 waits for it.
 
-at <n>         document n is begun
+at <n>         document n is begun; or text n, where texts of a stored segment are tried
 .              still at work
-overran <n>    there is no memory for document n
+overran <n>    there is no memory for it
 """
 
 from __future__ import annotations
@@ -90,6 +90,21 @@ def try_out(asked: Mapping[str, Any], say: Say, container: Path = CONTAINER) -> 
     runtime.catalog.close()
 
 
+def try_texts(asked: Mapping[str, Any], say: Say, container: Path = CONTAINER) -> None:
+    """Embeds texts of a stored segment one by one and says which ones it begins, and which there is no memory for."""
+    runtime = open_runtime(Settings(**asked["settings"]))
+    model = load_model(runtime, asked["model"], asked["revision"] or None, asked["space"])
+    with runtime.store.open(f"segments/{asked['segment']}/chunks.parquet") as handle:
+        table = batches.read_table(handle, ["text_sha256", "text"])
+    texts = dict(zip(table["text_sha256"].to_pylist(), table["text"].to_pylist(), strict=True))
+    for place, digest in enumerate(asked["doc_ids"]):
+        say(f"at {place}")
+        with contextlib.suppress(StemmaError):
+            if _is_too_large(lambda digest=digest: model.embed([texts[digest]]), container):  # type: ignore[misc]
+                say(f"overran {place}")
+    runtime.catalog.close()
+
+
 Texts = Sequence[ParsedDocument]
 
 
@@ -132,9 +147,13 @@ def _overruns(
     contract: Contract, models: Sequence[Embedder], doc_id: str, texts: Texts, say: Say, container: Path
 ) -> bool:
     """Cuts and embeds texts; returns whether that takes more memory than the container has left."""
+    return _is_too_large(lambda: _cut(contract, models, doc_id, texts, say), container)
+
+
+def _is_too_large(work: Callable[[], object], container: Path) -> bool:
     try:
         with _limited(container):
-            _cut(contract, models, doc_id, texts, say)
+            work()
     except MemoryError:
         return _left(container) is not None
     except FAULTS as error:
@@ -179,7 +198,7 @@ def main() -> None:
             out.write(f"{line}\n")
             out.flush()
 
-        try_out(asked, say)
+        (try_texts if "segment" in asked else try_out)(asked, say)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -50,38 +50,75 @@ class Trial:
             doc_ids: Documents of the shard.
             cut: Whether their texts are cut and embedded too.
         """
-        deadly: set[str] = set()
-        left = list(doc_ids)
-        while left:
-            reached, overran, died = self._run(left, cut=cut)
-            deadly.update(left[place] for place in overran)
-            if reached < 0:  # nothing was tried: the task will meet the trouble, and says what it is
-                break
-            if died:
-                deadly.add(left[reached])
-            left = left[reached + 1 :]
-        return frozenset(deadly)
-
-    def _run(self, doc_ids: Sequence[str], *, cut: bool) -> tuple[int, list[int], bool]:
-        """Returns the place of the last document that was begun, those that overran, and whether the process died."""
-        asked = {
-            "settings": self.settings.model_dump(mode="json"), "contract": self.contract, "run_id": self.run_id,
-            "shard": self.shard, "assessed": self.assessed, "doc_ids": list(doc_ids), "cut": cut,
-            "path": [entry for entry in sys.path if entry],
+        what = {
+            "contract": self.contract, "run_id": self.run_id, "shard": self.shard, "assessed": self.assessed,
+            "cut": cut,
         }  # fmt: skip
-        silence = _START_SECONDS + self.settings.inspect_seconds * WALL_FACTOR
-        with subprocess.Popen(  # -P: a project, where this may be started, has a folder `contracts` too
-            [sys.executable, "-P", "-m", "ingestion.trial"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            start_new_session=True,
-        ) as trial:  # fmt: skip
-            with contextlib.suppress(BrokenPipeError), _pipe(trial.stdin) as pipe:
-                pipe.write(json.dumps(asked).encode())
-            said = _heard(trial, _pipe(trial.stdout), silence)
-        reached, overran = -1, []
-        for word, place in (line.split() for line in said.splitlines() if line.count(" ") == 1):
-            reached = int(place) if word == "at" else reached
-            overran += [int(place)] if word == "overran" else []
-        return reached, overran, trial.returncode < 0
+        return _deadly(self.settings, what, doc_ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTrial:
+    """Where texts of a stored segment are tried, each by itself.
+
+    Attributes:
+        settings: The project.
+        segment_id: The segment.
+        model: Name of the model that embeds them.
+        revision: Its revision; empty for none.
+        space: Its fingerprint.
+    """
+
+    settings: Settings
+    segment_id: str
+    model: str
+    revision: str
+    space: str
+
+    def __call__(self, doc_ids: Sequence[str], *, cut: bool) -> frozenset[str]:
+        """Returns the digests of the texts that ended the process which embeds them, or that there is no memory for.
+
+        Args:
+            doc_ids: Digests of the texts.
+            cut: Says nothing here: the texts are chunks.
+        """
+        what = {
+            "segment": self.segment_id, "model": self.model, "revision": self.revision, "space": self.space, "cut": cut
+        }  # fmt: skip
+        return _deadly(self.settings, what, doc_ids)
+
+
+def _deadly(settings: Settings, what: Mapping[str, Any], names: Sequence[str]) -> frozenset[str]:
+    deadly: set[str] = set()
+    left = list(names)
+    while left:
+        reached, overran, died = _run(settings, {**what, "doc_ids": left})
+        deadly.update(left[place] for place in overran)
+        if reached < 0:  # nothing was tried: the task will meet the trouble, and says what it is
+            break
+        if died:
+            deadly.add(left[reached])
+        left = left[reached + 1 :]
+    return frozenset(deadly)
+
+
+def _run(settings: Settings, what: Mapping[str, Any]) -> tuple[int, list[int], bool]:
+    """Returns the place of the last name that was begun, those that overran, and whether the process died."""
+    path = [entry for entry in sys.path if entry]
+    asked = {**what, "settings": settings.model_dump(mode="json"), "path": path}
+    silence = _START_SECONDS + settings.inspect_seconds * WALL_FACTOR
+    with subprocess.Popen(  # -P: a project, where this may be started, has a folder `contracts` too
+        [sys.executable, "-P", "-m", "ingestion.trial"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as trial:  # fmt: skip
+        with contextlib.suppress(BrokenPipeError), _pipe(trial.stdin) as pipe:
+            pipe.write(json.dumps(asked).encode())
+        said = _heard(trial, _pipe(trial.stdout), silence)
+    reached, overran = -1, []
+    for word, place in (line.split() for line in said.splitlines() if line.count(" ") == 1):
+        reached = int(place) if word == "at" else reached
+        overran += [int(place)] if word == "overran" else []
+    return reached, overran, trial.returncode < 0
 
 
 def _pipe(given: Any) -> IO[bytes]:

@@ -192,7 +192,8 @@ def _sqlite_path(url: URL) -> Path | None:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # `_begin` says BEGIN; the driver would say it too late
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    # With NORMAL a power cut may take the last commits, while the files that were published after them stay.
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 BINARY = {"stemma_binary": True}

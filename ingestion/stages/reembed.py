@@ -29,6 +29,7 @@ from ingestion.observing import observed
 from ingestion.pacing import UNPACED, Pace, Paced
 from ingestion.progress import NO_PROGRESS, Progress, Whole
 from ingestion.runtime import Runtime
+from ingestion.sparing import Spared, require_let_go
 
 Mode = Literal["cutover", "shadow"]
 
@@ -278,6 +279,8 @@ def embed_segments(
 ) -> Receipt:
     """Embeds stored segments in the target space, lot by lot; each is committed when it is done.
 
+    A text that ends the process which embeds it is given up by the next attempt: `ingestion.sparing`.
+
     Args:
         runtime: The project.
         contract_name: Name of the contract.
@@ -288,7 +291,8 @@ def embed_segments(
         progress: Told how far these segments are, as one piece of work.
 
     Raises:
-        ConfigurationError: The rate cannot be read, or there is one and no re-embed is under way.
+        ConfigurationError: The rate cannot be read, or there is one and no re-embed is under way; or a text of the
+            index cannot be embedded by the model of a trial.
         FingerprintMismatch: The model changed behind its name.
         IntegrityError: The model gave a vector that is zero, NaN or not of unit length.
     """
@@ -296,13 +300,12 @@ def embed_segments(
     pace = _pace(runtime, contract_name, space, rate)
     embedder = open_embedder(runtime, space)
     done: list[Embedded] = []
+    held = 0
     whole = _whole(runtime, space, chosen, progress)
     for lot in lots(runtime, chosen):
-        made = embed_lot(runtime, embedder, lot, whole, pace=pace)
-        with runtime.catalog.transaction() as tx:
-            embedders.register(tx, space)
-            for vectors in made:
-                segments.add_vectors(tx, vectors.record)
+        with Spared(runtime=runtime, contract=contract_name, space=space).over(lot) as guard:
+            made = embed_lot(runtime, embedder, lot, whole, pace=pace, guard=guard)
+            held += _commit(runtime, run_id, space, made, guard)
         done += made
     with runtime.catalog.transaction() as tx:
         note_rate(tx, *done)
@@ -318,9 +321,19 @@ def embed_segments(
             "chunks": sum(vectors.record.rows for vectors in done),
             "embedded": sum(vectors.texts for vectors in done),
             "embed_seconds": round(sum(vectors.seconds for vectors in done), 3),
+            **({"held": held} if held else {}),
         },
         fingerprints={"embedder": space.fingerprint},
     )
+
+
+def _commit(runtime: Runtime, run_id: str, space: EmbedderRecord, made: Sequence[Embedded], guard: Spared) -> int:
+    """Refers to vectors, and holds the documents that have none; returns how many."""
+    with runtime.catalog.transaction() as tx:
+        embedders.register(tx, space)
+        for vectors in made:
+            segments.add_vectors(tx, vectors.record)
+        return guard.hold(tx, run_id)
 
 
 def lots(runtime: Runtime, chosen: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -381,13 +394,16 @@ def cut_over(
 
     Raises:
         ConfigurationError: A cut-over to a model that the contract does not declare.
-        GateFailed: The candidate is not fit to be served; the re-embed stays under way.
+        GateFailed: The candidate is not fit to be served, or the version that serves holds a document whose text
+            cannot be embedded; the re-embed stays under way.
     """
     from ingestion.stages import release  # noqa: PLC0415 - embedding alone does not need it
 
     begin(runtime, contract_name, run_id, model=model, mode=mode)
     contract, space = runtime.contract(contract_name), target(runtime, contract_name, model)
     caught_up = _catch_up(runtime, contract_name, run_id, model=model, rate=rate, progress=progress)
+    if mode == "cutover":
+        require_let_go(runtime, contract_name, space)
     alias = ALIASES[mode]
     options: dict[str, Any] = {"alias": alias, "model": space.model, "reason": reason, "progress": progress}
     receipt = release.release(runtime, contract_name, run_id, **options)
