@@ -159,7 +159,7 @@ def test_what_waits_and_what_was_refused_is_shown_with_what_one_may_do(reader: h
     assert codes["version.refused"]["query"] == {"contract": "handbook", "candidate": refused["id"]}
     assert codes["version.candidate"]["query"] == {"contract": "handbook", "number": "6"}
     assert "it waits to be approved" in codes["version.candidate"]["words"]
-    assert f"/version?contract=handbook&amp;candidate={refused['id']}" in _page(reader, "/corpus")
+    assert f"/version?contract=handbook&amp;candidate={refused['id']}" in reader.get("/corpus").text
 
 
 def test_a_difference_counts_by_cause_and_lists_documents(reader: httpx2.Client, versions_home: Any) -> None:
