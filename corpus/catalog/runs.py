@@ -16,8 +16,19 @@ from corpus.errors import CatalogError
 from corpus.types import EMPTY, utc_now
 
 
-def start(tx: Session, *, run_id: str, contract: str, kind: str, actor: str) -> None:
-    """Opens a run. Opening it again changes nothing, except that a failed run is running again."""
+def start(
+    tx: Session, *, run_id: str, contract: str, kind: str, actor: str, receipt: Mapping[str, Any] = EMPTY
+) -> None:
+    """Opens a run. Opening it again changes nothing, except that a failed run is running again.
+
+    Args:
+        tx: The transaction.
+        run_id: The run.
+        contract: The contract.
+        kind: `ingest`, `release`, `reembed` and so on.
+        actor: Who started it.
+        receipt: What is known of it while it runs; `finish` replaces it.
+    """
     record = RunRecord(
         run_id=run_id,
         contract=contract,
@@ -26,7 +37,7 @@ def start(tx: Session, *, run_id: str, contract: str, kind: str, actor: str) -> 
         state="running",
         started_at=utc_now(),
         finished_at=None,
-        receipt=EMPTY,
+        receipt=receipt,
     )
     if not rows.insert_new(tx, RunRow, rows.values(record), key=("run_id",)):
         again = update(RunRow).where(RunRow.run_id == run_id, RunRow.state == "failed")

@@ -8,18 +8,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 from laws.handbook import DEFAULTS, NAME, Project, real_texts
 
 from contracts.scaffold import new_contract
-from corpus.catalog import audit, decisions, queue, versions
+from corpus.catalog import audit, decisions, queue, runs, versions
 from corpus.catalog.session import open_catalog
 from corpus.errors import ConcurrentRelease, ConfigurationError, StemmaError
+from corpus.types import Span
 from ingestion import approving, holding
+from ingestion.releasing import KIND, order_release, unfinished_order
 from ingestion.shown import standing_of
-from ingestion.splitting.cut import Span
 from ingestion.splitting.deciding import Wanted, split_held, whole_of
 from ingestion.stages import release
 from ingestion.triage import reject_held, release_held
@@ -92,8 +94,8 @@ def test_of_two_decisions_that_saw_the_same_one_holds(project: Project) -> None:
         shown: Any = {"seen": project.states()[document].judged_sha256, "standing": _shown(project, document)}
         found = _crossed(
             project,
-            lambda shown=shown: release_held(runtime, NAME, [document], reason="ours", actor="mara", **shown),
-            lambda shown=shown: reject_held(runtime, NAME, [document], reason="theirs", actor="ines", **shown),
+            partial(release_held, runtime, NAME, [document], reason="ours", actor="mara", **shown),
+            partial(reject_held, runtime, NAME, [document], reason="theirs", actor="ines", **shown),
         )
         _refused(found, ConfigurationError, "Since this page was loaded")
         [settled] = next(item for item in found if not isinstance(item, Exception))
@@ -137,7 +139,7 @@ def test_of_two_moves_that_saw_the_same_one_is_made(project: Project) -> None:
     assert state is not None
     before = len(_entries(project, "alias.move"))
     seen: Any = {"generation": state.generation, "manifest_sha256": _version(project, 1).manifest_sha256}
-    back = [lambda who=who: release.move(runtime, NAME, "live", 1, reason=who, **seen) for who in ("mara", "ines")]
+    back = [partial(release.move, runtime, NAME, "live", 1, reason=who, **seen) for who in ("mara", "ines")]
     _refused(_crossed(project, *back), ConcurrentRelease, "was moved by somebody else")
     assert len(_entries(project, "alias.move")) == before + 1
     with pytest.raises(ConcurrentRelease):  # what was seen is long past, and nobody is at work
@@ -170,3 +172,33 @@ def test_another_version_under_the_number_is_approved_moved_and_held_by_nobody(p
             order()
     assert len(_entries(project, "version.approve")) + len(_entries(project, "alias.move")) == before
     assert _entries(project, "version.hold") == []
+
+
+def test_of_two_releases_that_were_ordered_one_is_made(project: Project) -> None:
+    runtime = project.runtime
+    name, text = real_texts()[4]
+    project.write(name, f"---\n{UNSAID}: 2026-02-01\n---\n{text}")
+    project.ingest(publish=False)
+    orders = [partial(order_release, runtime, NAME, reason=who, force=True) for who in ("mara", "ines")]
+    found = _crossed(project, *orders)
+    _refused(found, ConfigurationError, "is at work since")
+    [receipt] = [item for item in found if not isinstance(item, Exception)]
+    [entry] = _entries(project, "release.order")
+    assert (entry.subject, entry.detail["forced"], entry.detail["run_id"]) == (NAME, True, receipt.run_id)
+    assert unfinished_order(runtime, NAME) is None
+
+
+def test_an_order_of_another_machine_is_left_to_it_and_waits_for_nobody(project: Project) -> None:
+    runtime = project.runtime
+    with runtime.catalog.transaction() as tx:
+        note = {"reason": "theirs", "process": {"host": "elsewhere.example", "pid": 1, "born": "x"}}
+        runs.start(tx, run_id="theirs", contract=NAME, kind=KIND, actor="li", receipt=note)
+    order = unfinished_order(runtime, NAME)
+    assert order is not None
+    assert (order.state, order.by, order.reason, order.place) == ("elsewhere", "li", "theirs", "elsewhere.example")
+    order_release(runtime, NAME, reason="ours", force=True)
+    assert unfinished_order(runtime, NAME) is None, "a later one has ended"
+    with runtime.catalog.reading() as tx:
+        theirs = runs.get(tx, "theirs")
+    assert theirs is not None
+    assert theirs.state == "running"

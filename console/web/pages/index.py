@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -26,7 +27,7 @@ from console.web.views.versions import LIVE, Around, VersionRow, row_of
 from contracts.model import Contract
 from corpus.catalog import aliasmoves, canaries, embedders, erasures, holds, timeline, versions
 from corpus.errors import ConfigurationError
-from corpus.ids import new_run_id
+from ingestion.releasing import order_release, unfinished_order
 from ingestion.runtime import Runtime
 
 PER_PAGE = 25
@@ -55,6 +56,19 @@ class MoveTold(View):
     back: bool = Field(description="Whether it went to an older version.")
 
 
+class Ordered(View):
+    """A release that somebody ordered on this page and that has not ended."""
+
+    by: str
+    reason: str
+    at: datetime
+    state: Literal["working", "broken-off", "elsewhere"] = Field(
+        description="`broken-off` where its process is gone, as when the server was stopped; `elsewhere` where it is "
+        "on another machine, of which nobody here can tell."
+    )
+    place: str = Field(description="The machine that it was ordered on.")
+
+
 class Index(View):
     """The versions of one index."""
 
@@ -62,6 +76,7 @@ class Index(View):
     contracts: list[str] = Field(description="Those that who asks may see.")
     live: int | None = Field(description="Number of the version that readers get.")
     approvers: int = Field(description="People who must approve before a version first serves.")
+    ordered: Ordered | None = Field(description="A release that was ordered here and has not ended; null for none.")
     rows: list[VersionRow] = Field(description="Versions, newest first.")
     paging: Paging
     waiting: list[int] = Field(
@@ -98,6 +113,7 @@ def load(visit: Visit, query: Asked) -> Index:
         contracts=list(visit.visible(names)),
         live=around.aliases.get(LIVE),
         approvers=contract.approvals.persons if contract else 0,
+        ordered=_ordered(runtime, name),
         rows=rows,
         paging=paging,
         waiting=[row.number for row in rows if row.stage == "candidate"],
@@ -107,6 +123,13 @@ def load(visit: Visit, query: Asked) -> Index:
         alarms=alarms_of(measured[-1]) if measured else [],
         golden=golden_series(evaluated),
         checks=[check_of(record, visit.sees) for record in reversed(checks)],
+    )
+
+
+def _ordered(runtime: Runtime, name: str) -> Ordered | None:
+    found = unfinished_order(runtime, name) if name else None
+    return (
+        Ordered(by=found.by, reason=found.reason, at=found.at, state=found.state, place=found.place) if found else None
     )
 
 
@@ -185,9 +208,7 @@ def _insist(visit: Visit, form: Insist) -> Done:
 
 
 def _released(runtime: Runtime, name: str, reason: str, *, force: bool) -> Done:
-    from ingestion.stages import release as stage  # noqa: PLC0415 - brings the engines
-
-    receipt = stage.release(runtime, name, new_run_id(), force=force, reason=reason)
+    receipt = order_release(runtime, name, reason=reason, force=force)
     status, number = str(receipt.figures["status"]), int(receipt.figures.get("version", 0))
     words = _SAID[status].format(number=number)
     if status in ("published", "waiting-for-approval"):

@@ -192,11 +192,13 @@ class Site:
         url: Where.
         project: What it is of.
         said: Lines that the process has printed on stderr.
+        pid: Its number.
     """
 
     url: str
     project: Project
     said: list[str] = field(default_factory=list)
+    pid: int = 0
 
     @contextlib.contextmanager
     def client(self, name: str = "Mara") -> Iterator[httpx2.Client]:
@@ -223,7 +225,7 @@ def serving(project: Project, *arguments: str, **settings: str) -> Iterator[Site
         text=True,
     )
     assert process.stderr is not None
-    site = Site("", project)
+    site = Site("", project, pid=process.pid)
     try:
         for line in process.stderr:
             site.said.append(line)

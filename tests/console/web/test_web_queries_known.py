@@ -79,8 +79,8 @@ def test_every_address_and_form_of_every_page_has_known_names_only(mara: TestCli
             if path in KNOWN and kinds[kind] < OF_A_KIND:
                 kinds[kind] += 1
                 waiting.append(link)
-        for action, names in _forms(answer.text):
-            assert names <= {*KNOWN[action].takes, "csrf"}, (address, action, names)
+        for action, fields in _forms(answer.text):
+            assert fields <= {*KNOWN[action].takes, "csrf"}, (address, action, fields)
     assert seen == set(KNOWN), "a page that no page leads to"
 
 
