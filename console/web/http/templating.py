@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -23,6 +24,7 @@ from corpus.types import utc_now
 
 _HERE = Path(__file__).parents[1]
 _NOTHING = "\u2013"
+_CODE = re.compile(r"`([^`\n]{1,300})`")
 _WRAP = re.compile(r"(?<=[^\n])\n(?=[^\n\s\-*#|>\d])")
 Link = Callable[..., str]
 
@@ -45,7 +47,7 @@ class Pen:
             lstrip_blocks=True,
         )
         self._templates.filters |= {"ago": ago, "whole": whole, "percent": percent, "day": day, "moment": moment}
-        self._templates.filters |= {"begun": begun, "lasting": lasting, "unwrapped": unwrapped}
+        self._templates.filters |= {"begun": begun, "lasting": lasting, "unwrapped": unwrapped, "coded": coded}
         self._templates.globals |= {"charts": charts, "curves": curves, "drifts": drifts, "static": _static}
 
     def page(self, request: Request, page: Page, view: View, person: Person, said: Any) -> HTMLResponse:
@@ -138,6 +140,11 @@ def percent(share: float | None) -> str:
 def unwrapped(text: str) -> str:
     """Returns a text whose lines run on where they were only wrapped: blank lines, lists and headings stay."""
     return _WRAP.sub(" ", text)
+
+
+def coded(words: str) -> Markup:
+    """Returns words in which what stands between backticks, such as a command, is set as code; all is escaped."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before
 
 
 def begun(words: str) -> str:

@@ -137,6 +137,38 @@ def test_an_index_is_asked_from_the_keyboard_and_two_versions_stand_side_by_side
     assert "refunds.md" in browser.find_element(By.TAG_NAME, "h1").text + browser.current_url
 
 
+def test_forty_contracts_are_chosen_from_one_way_on_every_page_without_a_script(browser: Any, own: Any) -> None:
+    folder = own.project.folder / "contracts"
+    drafts = (folder / "drafts.odcs.yaml").read_text("utf-8")
+    for number in range(37):
+        name = f"contract-with-a-long-name-of-a-department-number-{number:02d}"
+        (folder / f"{name}.odcs.yaml").write_text(drafts.replace("drafts", name), "utf-8")
+    sign_in(browser, own.url)
+    at(browser, "/corpus")
+    size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        for path, goal, offered in (
+            ("/index?contract=inbox", "handbook", 40),
+            ("/documents?contract=inbox", name, 40),
+            ("/query?contract=inbox&q=order", name, 40),
+            ("/quarantine?contract=inbox", "handbook", 2),
+        ):
+            browser.get(f"{own.url}{path}")
+            chooser = Select(browser.find_element(By.CSS_SELECTOR, ".choose select"))
+            assert (len(chooser.options), chooser.first_selected_option.get_attribute("value")) == (offered, "inbox")
+            assert browser.find_element(By.TAG_NAME, "html").rect["width"] <= 390, path
+            assert browser.find_element(By.CSS_SELECTOR, ".choose").rect["width"] <= 390, path
+            chooser.select_by_value(goal)
+            browser.find_element(By.CSS_SELECTOR, ".choose button").click()
+            WebDriverWait(browser, 20).until(lambda found, goal=goal: f"contract={goal}" in found.current_url)
+            assert "q=order" in browser.current_url or "q=order" not in path
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_a_change_is_tried_without_a_script_and_a_mistake_keeps_what_was_typed(browser: Any, site: Any) -> None:
     sign_in(browser, site.url)
     at(browser, "/corpus")

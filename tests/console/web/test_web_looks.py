@@ -6,8 +6,6 @@ from typing import Any
 
 from browsing import MOST_SHIFT, at, shifts, sign_in, troubles
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
 PAGES = (
     "/sign-in?next=/corpus",
@@ -88,35 +86,3 @@ def test_words_without_a_blank_stay_in_their_places(browser: Any, own: Any) -> N
             assert browser.execute_script("return document.documentElement.scrollWidth") <= width, path
             assert browser.execute_script(outside) == [], (path, width)
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_forty_contracts_are_chosen_from_one_way_on_every_page_without_a_script(browser: Any, own: Any) -> None:
-    folder = own.project.folder / "contracts"
-    drafts = (folder / "drafts.odcs.yaml").read_text("utf-8")
-    for number in range(37):
-        name = f"contract-with-a-long-name-of-a-department-number-{number:02d}"
-        (folder / f"{name}.odcs.yaml").write_text(drafts.replace("drafts", name), "utf-8")
-    sign_in(browser, own.url)
-    at(browser, "/corpus")
-    size = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        for path, goal, offered in (
-            ("/index?contract=inbox", "handbook", 40),
-            ("/documents?contract=inbox", name, 40),
-            ("/query?contract=inbox&q=order", name, 40),
-            ("/quarantine?contract=inbox", "handbook", 2),
-        ):
-            browser.get(f"{own.url}{path}")
-            chooser = Select(browser.find_element(By.CSS_SELECTOR, ".choose select"))
-            assert (len(chooser.options), chooser.first_selected_option.get_attribute("value")) == (offered, "inbox")
-            assert browser.find_element(By.TAG_NAME, "html").rect["width"] <= 390, path
-            assert browser.find_element(By.CSS_SELECTOR, ".choose").rect["width"] <= 390, path
-            chooser.select_by_value(goal)
-            browser.find_element(By.CSS_SELECTOR, ".choose button").click()
-            WebDriverWait(browser, 20).until(lambda found, goal=goal: f"contract={goal}" in found.current_url)
-            assert "q=order" in browser.current_url or "q=order" not in path
-    finally:
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

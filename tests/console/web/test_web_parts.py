@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from console.web.drawings import charts
 from console.web.drawings.comparing import compared
 from console.web.drawings.marked import Mark, excerpt_of, marks_of, runs_of
-from console.web.http.templating import percent, span, whole
+from console.web.http.templating import coded, percent, span, whole
 from console.web.page import Paging
 
 
@@ -132,6 +132,11 @@ def test_numbers_and_times_are_short() -> None:
         "2\u2009h",
         "2\u2009d",
     ]
+
+
+def test_a_command_in_words_is_set_as_code_and_nothing_else_is_markup() -> None:
+    assert coded("Run `stemma ingest <b>`, not <i>.") == "Run <code>stemma ingest &lt;b&gt;</code>, not &lt;i&gt;."
+    assert coded("one ` is no code") == "one ` is no code"
 
 
 def test_a_page_past_the_end_is_the_last() -> None:
