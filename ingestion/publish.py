@@ -73,13 +73,8 @@ def publish(
     """
     name = candidate.contract.name
     releases.require_current(runtime.store, runtime.catalog, name)
-    trust = TrustStore.from_folder(runtime.settings.trusted_keys)
     signer = load_trusted_signer(runtime.settings.signing_key, runtime.settings.trusted_keys)
-    with runtime.store.scratch() as scratch:
-        built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active, make)
-        manifest = _judged(runtime, candidate, built, asked, run_id=run_id, force=force)
-        require_passed(runtime, candidate.contract, manifest, built.folder)
-        manifest, digest = _stored(runtime, manifest, built.folder, signer, trust)
+    manifest, digest = _built(runtime, candidate, asked, signer, make, run_id=run_id, force=force)
     record, terms = releases.version_record(manifest, digest), candidate.contract
     waits = bool(candidate.contract.approvals.persons and standing_of(runtime, record, alias).missing)
     said = reason or f"run {run_id}"
@@ -104,6 +99,18 @@ def publish(
     )
     arrived(runtime, record, alias)
     return record, "published"
+
+
+def _built(
+    runtime: Runtime, candidate: Candidate, asked: Asked, signer: Signer, make: Maker, *, run_id: str, force: bool
+) -> tuple[Manifest, str]:
+    """Builds a version, judges it, and stores it signed; returns its manifest and its digest."""
+    trust = TrustStore.from_folder(runtime.settings.trusted_keys)
+    with runtime.store.scratch() as scratch:
+        built = build_version(scratch, runtime.store, _spec(runtime, candidate), candidate.active, make)
+        manifest = _judged(runtime, candidate, built, asked, run_id=run_id, force=force)
+        require_passed(runtime, candidate.contract, manifest, built.folder)
+        return _stored(runtime, manifest, built.folder, signer, trust)
 
 
 def _propose(tx: Session, record: VersionRecord, alias: str, *, actor: str, reason: str) -> None:
