@@ -33,6 +33,7 @@ _WORD_CHARACTER = np.array([re.match(r"\w", chr(code)) is not None for code in r
 # Odd constants of splitmix64 and of the golden ratio (Steele, Lea, Flood 2014): any odd ones would do.
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _POWERS = np.cumprod(np.full(64, _GOLDEN))
+_ROWS_AT_ONCE = 1_024
 
 
 def sketch_of(text: str) -> bytes:
@@ -95,6 +96,13 @@ def bands_of(sketch: bytes) -> tuple[int, ...]:
 
 def band_matrix(sketches: Sequence[bytes]) -> Codes:
     """Returns the bands of many signatures, one row each; none of the signatures may be empty."""
+    bands = np.empty((len(sketches), BANDS), dtype=np.uint64)
+    for start in range(0, len(sketches), _ROWS_AT_ONCE):
+        bands[start : start + _ROWS_AT_ONCE] = _bands(sketches[start : start + _ROWS_AT_ONCE])
+    return bands
+
+
+def _bands(sketches: Sequence[bytes]) -> Codes:
     rows = np.frombuffer(b"".join(sketches), "<u4").astype(np.uint64).reshape(len(sketches), BANDS, -1)
     bands = np.broadcast_to(_mixed(np.arange(1, BANDS + 1, dtype=np.uint64)), rows.shape[:2])
     for place in range(rows.shape[2]):

@@ -7,12 +7,15 @@ source lists its documents decides nothing.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ingestion.relations.families import Declared
 from ingestion.relations.sketch import band_matrix, similarity
@@ -25,9 +28,12 @@ MOST_COMPARED = 32
 BURST = 3
 """Near-identical newcomers that make a burst: the fewest copies that a few poisoned documents need to be."""
 
+Pairs: TypeAlias = npt.NDArray[np.int64]
+"""Pairs of places, each as one number: eight bytes, where two numbers in a tuple in a set take 150."""
+
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _EMPTY: Mapping[str, float] = {}
-_PAIRS_AT_ONCE = 65_536
+_PAIRS_AT_ONCE = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,19 +124,22 @@ def compare_all(newcomers: Sequence[Newcomer], likeness: Likeness) -> None:
     sketched = [place for place, item in enumerate(newcomers) if item.sketch]
     if len(sketched) < 2:
         return
-    pairs = _by_band([newcomers[place].sketch for place in sketched])
+    sketches = [newcomers[place].sketch for place in sketched]
+    pairs = _by_band(sketches)
     where = {place: row for row, place in enumerate(sketched)}
-    for key_members in _by_key(newcomers, where):
-        pairs.update(_fan(key_members))
-    table = np.frombuffer(b"".join(newcomers[place].sketch for place in sketched), "<u4").reshape(len(sketched), -1)
-    listed = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-    for start in range(0, len(listed), _PAIRS_AT_ONCE):
-        part = listed[start : start + _PAIRS_AT_ONCE]
-        alike = (table[part[:, 0]] == table[part[:, 1]]).mean(axis=1)
+    pairs = _with(pairs, _by_key(newcomers, where), len(sketched))
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        ones, others = np.divmod(pairs[start : start + _PAIRS_AT_ONCE], len(sketched))
+        alike = (_rows(sketches, ones) == _rows(sketches, others)).mean(axis=1)
         for row in np.flatnonzero(alike >= KIN_FLOOR):
-            one, other = newcomers[sketched[part[row, 0]]], newcomers[sketched[part[row, 1]]]
+            one, other = newcomers[sketched[ones[row]]], newcomers[sketched[others[row]]]
             if one.content_sha256 != other.content_sha256:
                 likeness.add(one.doc_id, other.doc_id, float(alike[row]))
+
+
+def _rows(sketches: Sequence[bytes], places: Pairs) -> npt.NDArray[np.uint32]:
+    data = b"".join([sketches[place] for place in places.tolist()])
+    return np.frombuffer(data, "<u4").reshape(len(places), -1)
 
 
 def compare_with(item: Newcomer, other_id: str, content_sha256: str, sketch: bytes, likeness: Likeness) -> None:
@@ -157,17 +166,25 @@ def _by_key(newcomers: Sequence[Newcomer], where: Mapping[int, int]) -> list[lis
     return [members for members in groups.values() if len(members) > 1]
 
 
-def _by_band(sketches: Sequence[bytes]) -> set[tuple[int, int]]:
-    pairs: set[tuple[int, int]] = set()
+def _by_band(sketches: Sequence[bytes]) -> Pairs:
+    pairs = np.empty(0, dtype=np.int64)
     for column in band_matrix(sketches).T:
         order = np.argsort(column, kind="stable")
-        same = column[order][1:] == column[order][:-1]
-        if same.any():
-            breaks = np.flatnonzero(~same) + 1
-            for members in np.split(order, breaks):
-                if len(members) > 1:
-                    pairs.update(_fan(members.tolist()))
+        breaks = np.flatnonzero(column[order][1:] != column[order][:-1]) + 1
+        bounds = np.concatenate(([0], breaks, [len(sketches)]))
+        sizes = np.diff(bounds)
+        crowds = zip(bounds[:-1][sizes > 1], sizes[sizes > 1], strict=True)
+        members = (order[start : start + size].tolist() for start, size in crowds)
+        pairs = _with(pairs, members, len(sketches))
     return pairs
+
+
+def _with(pairs: Pairs, groups: Iterable[Sequence[int]], number: int) -> Pairs:
+    """Returns pairs with those of some groups, each once and in order; a pair of `number` places is one number."""
+    fresh = array("q")
+    for members in groups:
+        fresh.extend(first * number + member for first, member in _fan(members))
+    return np.union1d(pairs, np.frombuffer(fresh, dtype=np.int64)) if fresh else pairs
 
 
 def _fan(members: Sequence[int]) -> Iterable[tuple[int, int]]:
