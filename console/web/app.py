@@ -21,7 +21,10 @@ How to add a page
    unknown page of a known thing `Missing`; both become error pages here. A query that is too long for an address, such
    as a pasted contract, may come as a form (`posts=True`): it goes to the same `load`, and writes nothing.
 4. **Writing**: an `Action` takes a validated form, a person and the runtime, calls `ingestion`, and returns `Done`.
-   Sign-in, CSRF and what errors look like are not its business. Put `{{ ui.guard(csrf) }}` into the form.
+   Sign-in, CSRF and what errors look like are not its business. Put `{{ ui.guard(csrf) }}` into the form, and a field
+   `reason`: every `Form` asks for one. `ingestion` writes it into the audit log in the transaction of the change, and
+   compares there what the page showed (a digest, a generation, a standing decision) with what is. Name the action in
+   `tests/console/web/test_web_writes.py`, which fails until you do.
 5. **Template** `console/web/templates/NAME.html`: `{% extends "frame.html" %}`, `view` is the model; `macros.html` has
    tables, figures, bars, sparklines, badges, empty states and paging. `link('/path', key=value)` makes every URL (the
    application may be mounted below a prefix). The policy forbids inline scripts and styles: use classes, and

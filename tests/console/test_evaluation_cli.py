@@ -93,7 +93,13 @@ def test_an_item_is_bound_run_shown_and_bound_anew(asked: Any) -> None:
         "sixty days since May"
         in asked("eval", "rebase", NAME, "--item", "shipping", "--reason", "sixty days since May").out
     )
-    assert "2 of 2 hold" in asked("eval", "run", NAME).out
+    assert "2 of 2 hold" in asked("eval", "run", NAME, "--reason", "the terms of May").out
+    [entry] = asked.json("audit", "list", "--limit", "1")["entries"]
+    assert (entry["action"], entry["detail"]["reason"], entry["detail"]["holding"]) == (
+        "golden.run",
+        "the terms of May",
+        2,
+    )
     assert "golden.rebase" in asked("audit", "list").out
 
 

@@ -121,3 +121,19 @@ def test_residue_decides_about_its_passage_and_the_rest_stays_unknown(project: A
 def test_an_unknown_document_names_the_nearest(ingested: Any) -> None:
     ran = ingested("origin", "show", NAME, "refund.md", code=2)
     assert "Did you mean 'refunds.md'" in ran.err
+
+
+def test_an_estimate_that_is_kept_asks_why_and_says_who_asked(ingested: Any) -> None:
+    refused = ingested("origin", "estimate", NAME, code=2)
+    assert "needs a reason: give --reason" in refused.err
+    found = ingested.json("origin", "estimate", NAME, "--reason", "to see where we are")
+    assert (found["version"], found["estimated"]["point"]) == (1, None)
+    assert "not estimated:" in ingested("origin", "estimate", NAME, "--version", "1", "--reason", "once more").out
+    entries = ingested.json("audit", "list", "--limit", "2")["entries"]
+    assert [(item["action"], item["subject"], item["detail"]["reason"]) for item in entries] == [
+        ("origin.estimate", f"{NAME}@v000001", "once more"),
+        ("origin.estimate", f"{NAME}@v000001", "to see where we are"),
+    ]
+    assert (
+        "has no version v000009" in ingested("origin", "estimate", NAME, "--version", "9", "--reason", "x", code=2).err
+    )
