@@ -42,10 +42,10 @@ def approved(data: Json) -> RenderableType:
 
 
 def held(data: Json) -> RenderableType:
-    """Returns which versions are held."""
-    state = "is held" if data["held"] else "is no longer held"
+    """Returns which versions are protected."""
+    state = "is protected" if data["held"] else "is no longer protected"
     every = ", ".join(f"v{number:06d}" for number in data["all_held"]) or "none"
-    return page(Text(f"{plain(data['name'])} v{data['number']:06d} {state}. Held now: {every}."))
+    return page(Text(f"{plain(data['name'])} v{data['number']:06d} {state}. Protected now: {every}."))
 
 
 def candidates(data: Json) -> RenderableType:

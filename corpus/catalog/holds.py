@@ -35,17 +35,15 @@ def place(tx: Session, name: str, number: int, *, actor: str, reason: str) -> Ho
     """Holds a version, and writes that to the audit log.
 
     Raises:
-        ConfigurationError: There is no such version, it was removed, or a hold protects it already.
+        ConfigurationError: There is no such version, it was removed, or it is protected already.
     """
     audit.lock(tx)
     version = versions.require(tx, name, number)
     if version.state == "retired":
-        raise ConfigurationError(f"{name} v{number:06d} was removed already: there is nothing left to hold.")
+        raise ConfigurationError(f"{name} v{number:06d} was removed already: there is nothing left to protect.")
     hold = HoldRecord(name=name, number=number, reason=reason, actor=actor, at=utc_now())
     if not rows.insert_new(tx, VersionHoldRow, rows.values(hold), key=("name", "number")):
-        raise ConfigurationError(
-            f"{name} v{number:06d} is protected by a hold already. Lift that hold first to give another reason."
-        )
+        raise ConfigurationError(f"{name} v{number:06d} is protected already. End that first to give another reason.")
     _log(tx, "version.hold", hold)
     return hold
 
@@ -54,13 +52,13 @@ def lift(tx: Session, name: str, number: int, *, actor: str, reason: str) -> Non
     """Lifts the hold on a version, and writes that to the audit log.
 
     Raises:
-        ConfigurationError: It is not held.
+        ConfigurationError: It is not protected.
     """
     audit.lock(tx)
     here = (VersionHoldRow.name == name, VersionHoldRow.number == number)
     if tx.execute(delete(VersionHoldRow).where(*here).returning(VersionHoldRow.number)).first() is None:
         held = ", ".join(f"v{item.number:06d}" for item in of_index(tx, name)) or "none"
-        raise ConfigurationError(f"{name} v{number:06d} is not held. Held: {held}.")
+        raise ConfigurationError(f"{name} v{number:06d} is not protected. Protected: {held}.")
     _log(tx, "version.unhold", HoldRecord(name=name, number=number, reason=reason, actor=actor, at=utc_now()))
 
 

@@ -81,11 +81,11 @@ def test_a_version_waits_until_enough_people_approved(ingested: Cli, monkeypatch
 
 def test_old_versions_are_held_pruned_and_collected(changed: Cli) -> None:
     assert "needs a reason" in changed("index", "hold", NAME, "1", code=2).err
-    assert "Held now: v000001" in changed("index", "hold", NAME, "1", "--reason", "audit of May").out
+    assert "Protected now: v000001" in changed("index", "hold", NAME, "1", "--reason", "audit of May").out
     limits = ("--keep", "0", "--days", "0")
     assert changed.json("index", "prune", NAME, *limits)["outputs"] == []
     changed("index", "unhold", NAME, "1", "--reason", "audit is over")
-    assert "is not held" in changed("index", "unhold", NAME, "1", "--reason", "again", code=2).err
+    assert "is not protected" in changed("index", "unhold", NAME, "1", "--reason", "again", code=2).err
     before = changed.files()
     assert "would remove" in changed("index", "prune", NAME, *limits, "--dry-run").out
     assert changed.json("index", "gc", NAME, *limits, "--dry-run")["outputs"] == ["indexes/handbook/v000001"]

@@ -80,7 +80,7 @@ def test_what_an_alias_points_to_and_what_is_held_stays(project: Project) -> Non
     release.move(project.runtime, NAME, "pinned", 2, reason="a reader needs it")
     with project.runtime.catalog.transaction() as tx:
         holds.place(tx, NAME, 1, actor="ada", reason="audit of May")
-        with pytest.raises(ConfigurationError, match="by a hold already"):
+        with pytest.raises(ConfigurationError, match="protected already"):
             holds.place(tx, NAME, 1, actor="ada", reason="again")
     receipt = collect.prune(project.runtime, NAME, limits=Limits(keep=0, days=0))
     assert (receipt.outputs, numbers(project)) == (("indexes/handbook/v000003",), (1, 2, 4))
@@ -89,7 +89,7 @@ def test_what_an_alias_points_to_and_what_is_held_stays(project: Project) -> Non
         assert not holds.retire(tx, NAME, 1, actor="ada", why="by hand")
         assert not holds.retire(tx, NAME, 2, actor="ada", why="by hand")
         holds.lift(tx, NAME, 1, actor="ada", reason="audit is over")
-        with pytest.raises(ConfigurationError, match=r"v000001 is not held\. Held: none"):
+        with pytest.raises(ConfigurationError, match=r"v000001 is not protected\. Protected: none"):
             holds.lift(tx, NAME, 1, actor="ada", reason="again")
     assert collect.prune(project.runtime, NAME, limits=Limits(keep=0, days=0)).outputs == ("indexes/handbook/v000001",)
     with project.runtime.catalog.transaction() as tx, pytest.raises(ConfigurationError, match="removed already"):
