@@ -63,7 +63,7 @@ def test_an_estimate_says_what_the_command_line_says(mara: Any, site: Any) -> No
     ("asked", "says"),
     [
         ({"model": "no-such-model"}, "Unknown embedder &#39;no-such-model&#39;. Known: all-MiniLM-L6-v2"),
-        ({"model": NEW, "rate": "fast"}, "rate &#39;fast&#39; cannot be read"),
+        ({"model": NEW, "rate": "fast"}, "Rate &#39;fast&#39; cannot be read"),
         ({"model": NEW, "price": "dear"}, "&#39;dear&#39; is no price"),
         ({"model": OLD}, "there is nothing to re-embed"),
     ],
