@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from airflow_cli import airflow
 from laws.handbook import NAME, Project
 
 from corpus.catalog import contamination, evaluations
-
-REPOSITORY = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -29,24 +25,10 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def airflow(home: Path, project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
-    environment = kept | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "STEMMA_PROJECT": str(project.folder),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "airflow", *arguments],
-        env=environment, cwd=home, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def test_the_ingest_dag_runs_in_one_process(airflow_home: Path, project: Project) -> None:
-    assert airflow(airflow_home, project, "db", "migrate").returncode == 0
+    assert airflow(airflow_home, project.folder, "db", "migrate").returncode == 0
     for dag_id in (f"corpus_ingest__{NAME}", f"corpus_release__{NAME}", "corpus_audit"):
-        done = airflow(airflow_home, project, "dags", "test", dag_id)
+        done = airflow(airflow_home, project.folder, "dags", "test", dag_id)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert {state.state for state in project.states().values()} == {"active"}
     assert project.search("installation")

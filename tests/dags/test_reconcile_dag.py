@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from airflow_cli import airflow
 from laws.handbook import NAME, Project
 
-REPOSITORY = Path(__file__).parents[2]
 BROKEN = "a-broken"  # before the other by name, so that it comes first
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
-
-
-def airflow(home: Path, project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
-    environment = kept | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "STEMMA_PROJECT": str(project.folder),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "airflow", *arguments],
-        env=environment, cwd=home, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 def test_a_contract_that_cannot_be_reconciled_keeps_no_other_from_being_collected(
@@ -41,8 +24,8 @@ def test_a_contract_that_cannot_be_reconciled_keeps_no_other_from_being_collecte
     text = project.contract_path.read_text().replace(f"name: {NAME} ", f"name: {BROKEN} ")
     (project.settings.contracts / f"{BROKEN}.odcs.yaml").write_text(text.replace("wordllama-256", "no-such-model"))
 
-    assert airflow(airflow_home, project, "db", "migrate").returncode == 0
-    done = airflow(airflow_home, project, "dags", "test", "corpus_reconcile")
+    assert airflow(airflow_home, project.folder, "db", "migrate").returncode == 0
+    done = airflow(airflow_home, project.folder, "dags", "test", "corpus_reconcile")
     with sqlite3.connect(airflow_home / "airflow.db") as database:
         found = database.execute(
             "SELECT task_id, map_index, state FROM task_instance WHERE dag_id = 'corpus_reconcile'"

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow_cli import airflow
 from laws.handbook import NAME, Project
 
 from corpus.catalog import versions
 from index.candidates import kept_candidates
 from ingestion import approving
 
-REPOSITORY = Path(__file__).parents[2]
 RELEASE = f"corpus_release__{NAME}"
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -32,33 +32,12 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
-def airflow(
-    home: Path,
-    project: Project,
-    *arguments: str,
-    actor: str = "builder",
-    program: tuple[str, ...] = ("-m", "airflow"),
-) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "STEMMA_"))}
-    environment = kept | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "STEMMA_PROJECT": str(project.folder),
-        "STEMMA_ACTOR": actor,
-    }
-    return subprocess.run(
-        [sys.executable, *program, *arguments],
-        env=environment, cwd=home, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def released(
     home: Path, project: Project, program: tuple[str, ...] = ("-m", "airflow"), **conf: Any
 ) -> tuple[dict[str, str], int, str]:
     """Runs the DAG once; returns the state of each task, the number of asset events of the index, and what was said."""
     before = _events(home)
-    done = airflow(home, project, "dags", "test", RELEASE, "--conf", json.dumps(conf), program=program)
+    done = airflow(home, project.folder, "dags", "test", RELEASE, "--conf", json.dumps(conf), program=program)
     with sqlite3.connect(home / "airflow.db") as database:
         newest = database.execute("SELECT run_id FROM dag_run WHERE dag_id = ? ORDER BY id DESC", [RELEASE]).fetchone()
         states = database.execute(
