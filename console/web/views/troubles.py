@@ -94,7 +94,7 @@ def _served(source: Source, facts: Facts) -> Iterator[Trouble]:
         )
     if facts.golden is not None and facts.golden[0] < facts.golden[1]:
         holding, items = facts.golden
-        words = f"{_number(items - holding, 'golden question')} of {items} lost the evidence that they rest on."
+        words = f"{_number(items - holding, 'golden question')} of {items} lost evidence."
         yield _trouble(source, "warning", "golden.stale", words, "/version")
     ages = source.ages
     if ages.limit is not None and ages.oldest is not None and ages.oldest > ages.limit:
