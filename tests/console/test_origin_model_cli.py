@@ -113,7 +113,7 @@ def _kept_with_its_date(modelled: Any, found: dict[str, Any]) -> None:
     assert page.source.mix is not None
     assert (page.source.mix.unknown.value, page.source.mix.ai_suspected.value) == (1.0, 0.0), "it is added to nothing"
     [action] = source.ACTIONS
-    said = action.do(visit, action.form.model_validate({"contract": NAME}))
+    said = action.do(visit, action.form.model_validate({"contract": NAME, "reason": "to see it anew"}))
     again = source.load(visit, OfContract(contract=NAME)).estimates
     assert (said.words, [item.number for item in again]) == ("v000002 is estimated anew.", [2])
     assert again[0].at > kept.at
