@@ -23,7 +23,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text("utf-8").split() if "==" in line)
+LINES = [line.split("==") for line in (ROOT / "constraints.txt").read_text("utf-8").split() if "==" in line]
+PINS = {canonicalize_name(name): version for name, version in LINES}
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_COMPILE": "1", "PIP_CONFIG_FILE": os.devnull}
 NEEDED_BY = {"console": "console.web.serve", "openlineage": "ingestion.events.emit"}
 """What of ours an extra is for."""
