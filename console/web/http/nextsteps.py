@@ -33,7 +33,7 @@ def person_of(request: Request) -> Person | None:
         return None
 
 
-def steps_of(request: Request, status: int, person: Person | None, page: Page | None) -> list[Step]:
+def steps_of(request: Request, status: int, person: Person | None, page: Page | None, back: str = "") -> list[Step]:
     """Returns what somebody can do next, the likeliest first.
 
     Args:
@@ -41,12 +41,13 @@ def steps_of(request: Request, status: int, person: Person | None, page: Page | 
         status: How it is answered.
         person: Who asked; None for nobody.
         page: The page that was asked for; None where there is none of that address.
+        back: The page that holds the form which was sent, where the browser does not say which it came from.
     """
     link, access = link_of(request), request.app.state.access
     if person is None:
         return [Step(words="Sign in", href=link("/sign-in"))] if access.signs_in else []
     found = []
-    if request.method == "POST" and (origin := _origin(request)):
+    if request.method == "POST" and (origin := _origin(request) or back):
         found.append(Step(words="Back to the page of this form", href=origin))
     if status == 503 and request.method == "GET":
         found.append(Step(words="Try again", href=_own(request)))

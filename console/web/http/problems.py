@@ -103,7 +103,7 @@ def _answer(request: Request, problem: Problem) -> Response:
         return Response(body, status_code=problem.status, media_type="application/problem+json")
     pen: Pen = request.app.state.pen
     person = person_of(request)
-    steps = steps_of(request, problem.status, person, pen.at(request))
+    steps = steps_of(request, problem.status, person, pen.at(request), problem.back)
     opened = person if problem.status != 503 else None  # behind the menu nothing would open either
     return pen.problem(request, problem, problem.status, opened, steps)
 
