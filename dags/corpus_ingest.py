@@ -25,6 +25,7 @@ from stemma_edge import (
     deadline,
     defaults_of,
     run_key,
+    shards,
 )
 
 ALLOW_SHRINK = Param(
@@ -43,12 +44,6 @@ def acquire(name: str, *, params: dict[str, Any]) -> ReceiptJson:
 
     override = {key: params[key] for key in ("allow_shrink", "reason")}
     return stage.acquire(open_runtime(), name, run_key(), **override).to_json()
-
-
-@task
-def shards(receipt: ReceiptJson) -> list[str]:
-    """Airflow maps over the return value of a task and nothing else."""
-    return list(receipt["outputs"])
 
 
 @task

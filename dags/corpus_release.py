@@ -32,6 +32,7 @@ from stemma_edge import (
     defaults_of,
     index_asset,
     settled_run,
+    shards,
 )
 
 PARAMS = {
@@ -59,12 +60,6 @@ def prepare(name: str, *, params: dict[str, Any], triggering_asset_events: Any) 
 
     options = {key: params[key] for key in ("alias", "force", "version")}
     return stage.prepare(open_runtime(), name, settled_run(triggering_asset_events), **options).to_json()
-
-
-@task
-def shards(receipt: ReceiptJson) -> list[str]:
-    """Airflow maps over the return value of a task and nothing else."""
-    return list(receipt["outputs"])
 
 
 @task

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from corpus.catalog import audit, queue
+from corpus.catalog import queue
 from corpus.catalog.records import DocumentState, OverrideRecord
 from corpus.errors import ConfigurationError
 
@@ -21,16 +21,11 @@ def standing_of(override: OverrideRecord | None) -> str:
     return f"{override.outcome} {override.at.isoformat()}" if override else ""
 
 
-def alone(tx: Session) -> None:
-    """Lets nobody else decide until this transaction ends; to be called before anything is read in it."""
-    audit.lock(tx)
-
-
 def require_standing(tx: Session, contract: str, state: DocumentState, shown: str | None) -> None:
     """Refuses an order where another decision about the same content stands than was shown.
 
     Args:
-        tx: The transaction that will write; it is `alone`.
+        tx: The transaction that will write; it holds the lock of the audit log since before it read anything.
         contract: Name of the contract.
         state: The document.
         shown: `standing_of` what was shown; None to decide whatever stands.

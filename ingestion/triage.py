@@ -14,12 +14,12 @@ from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
-from corpus.catalog import decisions, documents, queue, votes
+from corpus.catalog import audit, decisions, documents, queue, votes
 from corpus.catalog.records import DocumentState, OverrideRecord, VoteRecord
 from corpus.errors import ConfigurationError
 from corpus.types import Outcome, utc_now
 from ingestion.runtime import Runtime
-from ingestion.shown import alone, require_standing
+from ingestion.shown import require_standing
 from ingestion.splitting.cut import STALE, Cut, cut_in
 
 _NOT_HELD = {
@@ -103,7 +103,7 @@ def release_held(
     """
     wish = _wish(runtime, contract, Outcome.ACCEPT, reason, actor)
     with runtime.catalog.transaction() as tx:
-        alone(tx)
+        audit.lock(tx)
         states = [_held(tx, contract, doc_id, seen) for doc_id in dict.fromkeys(doc_ids)]
         return tuple(_settle(tx, wish, state, standing) for state in states)
 
@@ -135,7 +135,7 @@ def reject_held(
     """
     wish = _wish(runtime, contract, Outcome.REJECT, reason, actor)
     with runtime.catalog.transaction() as tx:
-        alone(tx)
+        audit.lock(tx)
         states = [_known(tx, contract, doc_id, seen) for doc_id in dict.fromkeys(doc_ids)]
         for state in states:
             if state.state not in ("quarantined", "active"):
@@ -172,7 +172,7 @@ def settle_cut(
     """
     wish = replace(_wish(runtime, contract, f"{decisions.SPLIT}:{cut.digest}", reason, actor), cut=cut)
     with runtime.catalog.transaction() as tx:
-        alone(tx)
+        audit.lock(tx)
         state = _known(tx, contract, looked.doc_id, seen or looked.judged_sha256)
         if state.state not in ("quarantined", "active") and not _rejected_by_hand(tx, contract, state):
             raise _refused(contract, state, "neither quarantined nor in the index", "split")
@@ -204,7 +204,7 @@ def acknowledge(
     """
     wish = _wish(runtime, contract, votes.REVIEWED, reason, actor)
     with runtime.catalog.transaction() as tx:
-        alone(tx)
+        audit.lock(tx)
         states = [_known(tx, contract, doc_id, seen.get(doc_id, "")) for doc_id in dict.fromkeys(doc_ids)]
         for state in states:
             if state.state != "active":

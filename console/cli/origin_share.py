@@ -9,6 +9,7 @@ import typer
 from console.cli import render_shares
 from console.cli.command import Result, command
 from console.cli.ingest import NameArgument
+from console.cli.quarantine import ReasonOption
 from console.cli.session import Session
 
 ContractArgument = Annotated[str | None, typer.Argument(metavar="CONTRACT", help="Contract; default: every one.")]
@@ -19,7 +20,6 @@ ByOption = Annotated[
 VersionOption = Annotated[
     int | None, typer.Option("--version", metavar="NUMBER", min=1, help="The version; default: the one that is live.")
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
 
 
 def add_to(nouns: typer.Typer) -> None:

@@ -9,6 +9,7 @@ import typer
 from console.cli import render
 from console.cli.command import Result, command
 from console.cli.ingest import NameArgument
+from console.cli.quarantine import ReasonOption
 from console.cli.session import Session
 
 ModelOption = Annotated[
@@ -36,7 +37,6 @@ PriceOption = Annotated[
         help="With --estimate: price of a million tokens; default: what the endpoint of a remote model declares.",
     ),
 ]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it goes into the audit log.")]
 AbandonOption = Annotated[
     bool, typer.Option("--abandon", help="Give up a re-embed that is under way; vectors that are there stay.")
 ]

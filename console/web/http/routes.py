@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -21,6 +20,7 @@ from console.web.http.failures import Forbidden, Refused
 from console.web.http.templating import Pen, link_of
 from console.web.page import Action, Done, Form, Page, Visit
 from corpus.errors import StemmaError
+from corpus.naming import nearest
 from corpus.types import utc_now
 
 Endpoint = Callable[..., Response]
@@ -238,7 +238,7 @@ def require_fields(page: Page, names: Iterable[str]) -> None:
     wrong = next((name for name in names if name not in page.takes), None)
     if wrong is None:
         return
-    near = difflib.get_close_matches(wrong, page.takes, n=1)
+    near = nearest(wrong, page.takes)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     takes = f"takes {', '.join(page.takes)}" if page.takes else "takes nothing"
     raise Refused(400, "This cannot be asked", f"unknown query {wrong!r}.{hint} This page {takes}.")
