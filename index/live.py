@@ -13,6 +13,7 @@ the old one stays, and that is logged as an error, told to `on_event`, and to be
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -209,6 +210,7 @@ class LiveIndex:
     def close(self) -> None:
         """Stops following and lets go of the version; queries that have begun end as they would have."""
         self._closing.set()
+        atexit.unregister(self.close)
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
@@ -231,6 +233,7 @@ class LiveIndex:
             target=self._follow, args=(poll_s,), name=f"stemma-live-{self._name}", daemon=True
         )
         self._thread.start()
+        atexit.register(self.close)  # Python would end the thread amid native code, which aborts the process
 
     def _follow(self, poll_s: float) -> None:
         while not self._closing.wait(poll_s):

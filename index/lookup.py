@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpus.batches import open_parquet
 from corpus.errors import IntegrityError
 from corpus.storage import Store
 from index import layout
@@ -84,7 +85,7 @@ def _opened(store: Store, name: str, number: int, file: str) -> Iterator[pq.Parq
     path = f"{layout.version_path(name, number)}/{file}"
     try:
         with store.open(path) as handle:
-            yield pq.ParquetFile(handle)
+            yield open_parquet(handle)
     except FileNotFoundError as error:
         raise IntegrityError(f"{path} is missing. Restore the version, or roll back.") from error
     except (pa.ArrowException, OSError) as error:
@@ -105,7 +106,8 @@ def _of_document(file: pq.ParquetFile, doc_id: str, columns: Sequence[str]) -> l
 
 def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str], first: int, count: int) -> list[dict[str, Any]]:
     """Returns some rows of a row group; times are read as numbers, because Arrow would import pandas to read them."""
-    table = file.read_row_group(group, columns=list(columns)).slice(first, count).combine_chunks()
+    part = file.read_row_group(group, columns=list(columns), use_threads=False)
+    table = part.slice(first, count).combine_chunks()
     values: dict[str, list[Any]] = {}
     for field, column in zip(table.schema, table.columns, strict=True):
         chunks = column.chunks
@@ -119,7 +121,7 @@ def _rows(file: pq.ParquetFile, group: int, columns: Sequence[str], first: int, 
 
 def _values(file: pq.ParquetFile, group: int, column: str) -> list[str]:
     """Returns one column of a row group; compared in Python, because Arrow's functions would import pandas."""
-    values: list[str] = file.read_row_group(group, columns=[column])[column].to_pylist()
+    values: list[str] = file.read_row_group(group, columns=[column], use_threads=False)[column].to_pylist()
     return values
 
 

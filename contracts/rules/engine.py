@@ -60,11 +60,12 @@ def library() -> Any:
 def prepare() -> None:
     """Imports the library in a thread of its own, while the documents are still being read.
 
+    A process that ends early waits for it: a thread that Python ends amid an import of native code takes all along.
     Not where warnings are errors: the library uses what is deprecated, and filters of warnings belong to all threads.
     """
     strict = any(action == "error" for action, *_ in warnings.filters)
     if _NAME not in sys.modules and not _lock.locked() and not strict:
-        threading.Thread(target=_early, name="rules-engine", daemon=True).start()
+        threading.Thread(target=_early, name="rules-engine").start()
 
 
 def _early() -> None:

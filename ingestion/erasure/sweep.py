@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from corpus.batches import open_parquet
 from corpus.catalog import segments
 from corpus.ids import canonical_json
 from corpus.storage import Store
@@ -95,20 +95,20 @@ def _holds(store: Store, folder: str, work: Work) -> bool:
 
 def _named_in_parquet(store: Store, path: str, doc_id: str) -> bool:
     with store.open(path) as handle:
-        file = pq.ParquetFile(handle)
+        file = open_parquet(handle)
         if "doc_id" not in file.schema_arrow.names:
             return False
-        column = file.read(columns=["doc_id"])["doc_id"]
+        column = file.read(columns=["doc_id"], use_threads=False)["doc_id"]
     return bool(pc.any(pc.equal(column, pa.scalar(doc_id))).as_py())
 
 
 def _spoken_of_in_parquet(store: Store, path: str, work: Work) -> bool:
     """Whether findings or reasons in the row of another document quote or name this one."""
     with store.open(path) as handle:
-        file = pq.ParquetFile(handle)
+        file = open_parquet(handle)
         spoken = [name for name in SPOKEN if name in file.schema_arrow.names]
         texts = [name for name in spoken if pa.types.is_string(file.schema_arrow.field(name).type)]
-        for batch in file.iter_batches(batch_size=1024, columns=texts) if texts else ():
+        for batch in file.iter_batches(batch_size=1024, columns=texts, use_threads=False) if texts else ():
             if any(work.words.clean_row(row) is not row for row in batch.to_pylist()):
                 return True
     return False
@@ -170,9 +170,9 @@ def _look_parquet(store: Store, path: str, work: Work, needles: set[bytes]) -> t
     mine = path.startswith((f"indexes/{work.name}/", "staging/")) or _is_mine(work, path)
     also: set[str] = set()
     with store.open(path) as handle:
-        file = pq.ParquetFile(handle)
+        file = open_parquet(handle)
         size = sum(file.metadata.row_group(place).total_byte_size for place in range(file.num_row_groups))
-        for batch in file.iter_batches(batch_size=1024):
+        for batch in file.iter_batches(batch_size=1024, use_threads=False):
             if mine and "doc_id" in batch.schema.names:
                 named = pc.any(pc.equal(batch.column("doc_id"), pa.scalar(work.record.doc_id)))
                 if named.as_py():

@@ -45,6 +45,7 @@ FALSE_IS_UNSAFE = {
     "verify": "tls",
     "check_hostname": "tls",
 }
+PARQUET_READS = (".iter_batches", ".read_row_group", ".read_row_groups", "pyarrow.parquet.read_table")
 YAML_READS = ("yaml.load", "yaml.load_all", "yaml.compose", "yaml.parse", "yaml.scan")
 
 
@@ -114,6 +115,12 @@ def _of_call(called: str, node: ast.Call, names: dict[str, str]) -> Iterator[str
         yield "yaml"
     if called == "torch.load" and not _is(given.get("weights_only"), wanted=True):
         yield "pickle"
+    if called == "pyarrow.parquet.ParquetFile" and not _is(given.get("pre_buffer"), wanted=False):
+        yield "threads"
+    if (called.endswith(PARQUET_READS) or (called.endswith(".read") and "columns" in given)) and not _is(
+        given.get("use_threads"), wanted=False
+    ):
+        yield "threads"
     if (
         called.endswith(".Environment")
         and called.startswith("jinja2")

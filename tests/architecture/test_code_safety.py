@@ -72,6 +72,11 @@ UNSAFE = {
     "from urllib import request": "network",
     "import ssl\ncontext.verify_mode = ssl.CERT_NONE": "tls",
     "client(verify=False)": "tls",
+    "file.iter_batches(batch_size=9)": "threads",
+    "file.read(columns=x)": "threads",
+    "file.read_row_group(1, use_threads=True)": "threads",
+    "import pyarrow.parquet as pq\npq.read_table(x)": "threads",
+    "import pyarrow.parquet as pq\npq.ParquetFile(x)": "threads",
     "import jinja2\njinja2.Environment()": "markup",
     "from jinja2 import Environment\nEnvironment(autoescape=False)": "markup",
 }
@@ -85,6 +90,8 @@ SAFE = (
     "import torch\ntorch.load(x, weights_only=True)",
     "import subprocess\nsubprocess.run([x], check=True)",
     "from urllib.parse import urlsplit",
+    "file.iter_batches(use_threads=False)",
+    "file.read()",
     "from jinja2 import Environment\nEnvironment(autoescape=True)",
 )
 

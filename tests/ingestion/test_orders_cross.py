@@ -5,6 +5,7 @@ A third transaction holds the catalog until both are under way, so both have loo
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -174,13 +175,26 @@ def test_another_version_under_the_number_is_approved_moved_and_held_by_nobody(p
     assert _entries(project, "version.hold") == []
 
 
-def test_of_two_releases_that_were_ordered_one_is_made(project: Project) -> None:
-    runtime = project.runtime
+def test_of_two_releases_that_were_ordered_one_is_made(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that began is at work until the other was told: on SQLite it might end before the other has its turn."""
+    runtime, refused, release_it = project.runtime, threading.Event(), release.release
+
+    def when_refused(*given: Any, **named: Any) -> Any:
+        assert refused.wait(30), "both began"
+        return release_it(*given, **named)
+
+    def ordered(who: str) -> Any:
+        try:
+            return order_release(runtime, NAME, reason=who, force=True)
+        except StemmaError:
+            refused.set()
+            raise
+
+    monkeypatch.setattr(release, "release", when_refused)
     name, text = real_texts()[4]
     project.write(name, f"---\n{UNSAID}: 2026-02-01\n---\n{text}")
     project.ingest(publish=False)
-    orders = [partial(order_release, runtime, NAME, reason=who, force=True) for who in ("mara", "ines")]
-    found = _crossed(project, *orders)
+    found = _crossed(project, partial(ordered, "mara"), partial(ordered, "ines"))
     _refused(found, ConfigurationError, "is at work since")
     [receipt] = [item for item in found if not isinstance(item, Exception)]
     [entry] = _entries(project, "release.order")
