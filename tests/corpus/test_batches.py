@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -172,3 +174,30 @@ def test_a_file_of_an_older_build_is_read_with_the_columns_that_it_lacks(tmp_pat
     assert list(batches.stream_rows(path, ["doc_id"])) == [{"doc_id": row["doc_id"]}]
     with pytest.raises((pa.ArrowException, KeyError, ValueError)):
         batches.read_table(path, ["no_such_column"]).select(["no_such_column"])
+
+
+READER = """
+import os, sys
+import pyarrow, pyarrow.parquet
+from corpus import batches
+
+with open(sys.argv[1], "rb") as file:
+    pyarrow.parquet.read_schema(file)
+    before = len(os.listdir("/proc/self/task"))
+    assert batches.row_count(file) == 9
+    assert batches.read_table(file).num_rows == 9
+    assert len(list(batches.stream_rows(file))) == 9
+    assert len(os.listdir("/proc/self/task")) == before, "Arrow started threads of its own"
+    pyarrow.parquet.ParquetFile(file).read()
+    assert len(os.listdir("/proc/self/task")) > before, "threads of Arrow are not seen here"
+os._exit(0)  # not as Python ends: that might abort now
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_nothing_is_read_in_threads_that_outlive_python(tmp_path: Path) -> None:
+    """Such a thread, letting go of bytes from Python while the process ends, would abort it now and then."""
+    path = tmp_path / "documents.parquet"
+    batches.write_rows(path, batches.DOCUMENTS, [batches.document_row(assessment())] * 9)
+    ran = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
