@@ -1,6 +1,8 @@
 """A live index: it follows its alias, never fails a query, never mixes versions, and never serves a bad one."""
 
 import logging
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -281,3 +283,23 @@ def test_closing_while_a_version_is_opened_leaves_nothing_behind(world, first, m
     with pytest.raises(ConfigurationError, match="closed"):
         live.search("text")
     assert live._retired is None
+
+
+UNCLOSED = """
+import atexit, sys, threading
+from pathlib import Path
+from index.live import follow_index
+from index.signing import TrustStore
+
+atexit.register(lambda: print("left:", [thread.name for thread in threading.enumerate()]))  # after what comes later
+live = follow_index(sys.argv[1], sys.argv[2], trust=TrustStore.from_folder(Path(sys.argv[3])), poll_s=0.001)
+print("follows:", sorted(thread.name for thread in threading.enumerate()))
+"""
+
+
+def test_a_process_that_ends_without_closing_takes_no_thread_along(world, first):
+    trusted = world.key.parent / "trusted"
+    command = [sys.executable, "-c", UNCLOSED, world.store.url, NAME, str(trusted)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == [f"follows: ['MainThread', 'stemma-live-{NAME}']", "left: ['MainThread']"]
