@@ -115,11 +115,7 @@ def _of_call(called: str, node: ast.Call, names: dict[str, str]) -> Iterator[str
         yield "yaml"
     if called == "torch.load" and not _is(given.get("weights_only"), wanted=True):
         yield "pickle"
-    if called == "pyarrow.parquet.ParquetFile" and not _is(given.get("pre_buffer"), wanted=False):
-        yield "threads"
-    if (called.endswith(PARQUET_READS) or (called.endswith(".read") and "columns" in given)) and not _is(
-        given.get("use_threads"), wanted=False
-    ):
+    if _in_threads(called, given):
         yield "threads"
     if (
         called.endswith(".Environment")
@@ -136,6 +132,14 @@ def _protected(called: str, given: dict[str, ast.expr]) -> bool:
         return _is(given.get("no_network"), wanted=True)
     off = all(_is(given.get(name), wanted=False) for name in ("resolve_entities", "load_dtd"))
     return off and _is(given.get("no_network"), wanted=True)
+
+
+def _in_threads(called: str, given: dict[str, ast.expr]) -> bool:
+    """Whether a call may read Parquet in threads of Arrow, which can outlive Python."""
+    if called == "pyarrow.parquet.ParquetFile":
+        return not _is(given.get("pre_buffer"), wanted=False)
+    reads = called.endswith(PARQUET_READS) or (called.endswith(".read") and "columns" in given)
+    return reads and not _is(given.get("use_threads"), wanted=False)
 
 
 def _is(node: ast.expr | None, *, wanted: bool) -> bool:

@@ -1,4 +1,4 @@
-"""The product's code makes no code, no file and no connection out of what others wrote; exceptions say why."""
+"""The product makes no code, file or connection of what others wrote, and reads in no thread that may outlive it."""
 
 from __future__ import annotations
 
